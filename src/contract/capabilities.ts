@@ -1,0 +1,27 @@
+/** Facts about a backend, frozen. Each is proven by the conformance suite where true, and tested negatively where false. */
+export interface Capabilities {
+  /** Who judges due, expired and late. `client`: the worker's clock (a broker without state). */
+  readonly clock: 'store' | 'client'
+  /** A push survives the death of the process. False: `memory`. */
+  readonly durable: boolean
+  /** Several processes share it. False: `memory`. */
+  readonly crossProcess: boolean
+  /** `push` and `settle` can join the caller's transaction. If false: UNSUPPORTED. */
+  readonly transactions: boolean
+  /** `pushSync` exists. If false: `enqueueSync` is UNSUPPORTED. */
+  readonly synchronousPush: boolean
+  /** Longest native delay in ms; null is no limit. Longer ones are UNSUPPORTED. */
+  readonly delayMsMax: number | null
+  /** Longest run in ms under one claim; null is no limit. Kinds with a longer timeout are refused at registration. */
+  readonly leaseMsMax: number | null
+  /** Idempotency and unique keys. If false: UNSUPPORTED. */
+  readonly keys: boolean
+  /** Jobs can be found, listed, cancelled, retried by id. If false: `kerja.jobs`, `result` and `watch` are UNSUPPORTED. */
+  readonly ledger: boolean
+  /** Schedules, pauses, leadership, worker registry. If false: UNSUPPORTED. */
+  readonly coordination: boolean
+  /** Settlements by a stale token are refused by the store itself. If false: best effort. */
+  readonly fencing: boolean
+  /** A worker process that dies on this machine is noticed without waiting for its lease. */
+  readonly deathCheck: boolean
+}

@@ -1,0 +1,6 @@
+/** `kerja/backend`: what a backend is. For authors of backends. */
+export type * from './backend.js'
+export type * from './capabilities.js'
+export type * from './coordination.js'
+export type * from './job.js'
+export type * from './ledger.js'
