@@ -80,7 +80,11 @@ export class KerjaError extends Error {
 export class IdempotencyConflictError extends KerjaError {
   readonly jobId: string
   constructor(kind: string, key: string, jobId: string) {
-    super('IDEMPOTENCY_CONFLICT', `Idempotency key ${quote(key)} of job kind ${quote(kind)} already stands for job ${jobId} with a different payload. Use a new key, or send the same payload.`, { details: { kind, key, jobId } })
+    super(
+      'IDEMPOTENCY_CONFLICT',
+      `Idempotency key ${quote(key)} of job kind ${quote(kind)} already stands for job ${jobId} with a different payload. Use a new key, or send the same payload.`,
+      { details: { kind, key, jobId } },
+    )
     this.name = 'IdempotencyConflictError'
     this.jobId = jobId
   }
@@ -90,7 +94,11 @@ export class IdempotencyConflictError extends KerjaError {
 export class UniqueConflictError extends KerjaError {
   readonly jobId: string
   constructor(kind: string, key: string, jobId: string) {
-    super('UNIQUE_CONFLICT', `Unique key ${quote(key)} of job kind ${quote(kind)} is held by job ${jobId}. Wait for it, or use whenTaken: 'skip' or 'replace'.`, { details: { kind, key, jobId } })
+    super(
+      'UNIQUE_CONFLICT',
+      `Unique key ${quote(key)} of job kind ${quote(kind)} is held by job ${jobId}. Wait for it, or use whenTaken: 'skip' or 'replace'.`,
+      { details: { kind, key, jobId } },
+    )
     this.name = 'UniqueConflictError'
     this.jobId = jobId
   }
@@ -101,7 +109,9 @@ export class JobFailedError extends KerjaError {
   readonly jobId: string
   readonly failure: { readonly name: string; readonly message: string; readonly code: string | null } | null
   constructor(jobId: string, reason: string | null, failure: JobFailedError['failure']) {
-    super('JOB_FAILED', `Job ${jobId} failed: ${failure === null ? (reason ?? 'no reason recorded') : `${failure.name}: ${failure.message}`}`, { details: { jobId, reason } })
+    super('JOB_FAILED', `Job ${jobId} failed: ${failure === null ? (reason ?? 'no reason recorded') : `${failure.name}: ${failure.message}`}`, {
+      details: { jobId, reason },
+    })
     this.name = 'JobFailedError'
     this.jobId = jobId
     this.failure = failure
@@ -124,7 +134,9 @@ export class JobCancelledError extends KerjaError {
 export class ResultTimeoutError extends KerjaError {
   readonly jobId: string
   constructor(jobId: string, timeoutMs: number) {
-    super('RESULT_TIMEOUT', `Job ${jobId} did not end within ${timeoutMs} ms. It goes on; await it again, or raise \`timeout\`.`, { details: { jobId, timeoutMs } })
+    super('RESULT_TIMEOUT', `Job ${jobId} did not end within ${timeoutMs} ms. It goes on; await it again, or raise \`timeout\`.`, {
+      details: { jobId, timeoutMs },
+    })
     this.name = 'ResultTimeoutError'
     this.jobId = jobId
   }
@@ -142,7 +154,11 @@ export class UnsupportedError extends KerjaError {
 export class EnqueueTimeoutError extends KerjaError {
   readonly jobId: string
   constructor(jobId: string, timeoutMs: number, cause?: unknown) {
-    super('ENQUEUE_TIMEOUT', `The backend did not confirm job ${jobId} within ${timeoutMs} ms, so whether it is stored is unknown. Enqueue again with { id: '${jobId}' }: a stored one is merged, never doubled.`, { cause, details: { jobId, timeoutMs } })
+    super(
+      'ENQUEUE_TIMEOUT',
+      `The backend did not confirm job ${jobId} within ${timeoutMs} ms, so whether it is stored is unknown. Enqueue again with { id: '${jobId}' }: a stored one is merged, never doubled.`,
+      { cause, details: { jobId, timeoutMs } },
+    )
     this.name = 'EnqueueTimeoutError'
     this.jobId = jobId
   }

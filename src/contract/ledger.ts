@@ -10,7 +10,10 @@ export interface Ledger {
   /** Per queue, with counts capped at `countCap` (a count equal to the cap means «or more»). */
   stats(request: { readonly queues: readonly string[] | null; readonly countCap: number; readonly windowMs: number }): Promise<readonly QueueStats[]>
   attempts(id: string): Promise<readonly AttemptRecord[]>
-  logs(id: string, request: { readonly limit: number; readonly after: number }): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }>
+  logs(
+    id: string,
+    request: { readonly limit: number; readonly after: number },
+  ): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }>
   /** Fenced progress and log lines of running jobs. A stale token writes nothing; its index is returned. */
   record(writes: readonly LedgerWrite[], limits: { readonly logLinesMax: number }): Promise<readonly ('recorded' | 'lost')[]>
   /** Waiting jobs end now; running ones get a request that their worker sees with its next beat; ended ones are `unchanged`. */
