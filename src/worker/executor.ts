@@ -157,12 +157,13 @@ export class Executor {
     const { settler, recorder } = this.#options
     const settlement = { lease: entry.job, ...outcome } as Settlement
     const add = (): void => settler.add(settlement, (result) => this.#acknowledged(entry, outcome, result))
-    if (!recorder.has(entry.job.jobId)) return add()
     // Progress and logs carry the token that this settlement ends: they go first.
-    void recorder.flush().then(() => {
-      add()
-      settler.flush()
-    })
+    if (recorder.has(entry.job.jobId)) {
+      void recorder.flush().then(() => {
+        add()
+        settler.flush()
+      })
+    } else add()
   }
 
   #acknowledged(entry: Active, outcome: SettlementOutcome, result: SettleResult): void {

@@ -284,7 +284,10 @@ export class Worker {
   }
 
   #onBeat(result: BeatResult, askedAtMs: number): void {
-    if (!result.alive) return this.#revive('the store has declared this worker dead')
+    if (!result.alive) {
+      this.#revive('the store has declared this worker dead')
+      return
+    }
     if (this.#leasesStale && this.#reviving === undefined) {
       this.#leasesStale = false
       this.#claimer.wake()
