@@ -87,7 +87,7 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
   }
 
   const send = async (entries: readonly Entry[]) => {
-    const batch: Batch = { expiresAt: 0, released: false }
+    const batch: Batch = { released: false, expiresAt: 0, older: null, newer: null }
     batchesInFlight += 1
     batchDeadlines.add(batch)
     const outcomes = await writeIsolated(
@@ -110,7 +110,7 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
   return {
     push: (job) =>
       new Promise((resolve, reject) => {
-        const entry: Entry = { job, resolve, reject, settled: false, expiresAt: 0 }
+        const entry: Entry = { job, resolve, reject, settled: false, expiresAt: 0, older: null, newer: null }
         pending.push(entry)
         entryDeadlines.add(entry)
         if (flushScheduled || batchesInFlight >= options.batchesInFlightMax) return

@@ -4,9 +4,12 @@
  * Entries expire in the order added, so only the oldest needs a timer. While nothing waits the timer does not keep the process alive.
  */
 
+/** What `add` needs on an entry. The links make a list without a further object per entry, which at this rate the garbage collector would feel. */
 export interface Timed {
-  /** Set by `add`: monotonic ms. */
+  /** Monotonic ms. */
   expiresAt: number
+  older: Timed | null
+  newer: Timed | null
 }
 
 export interface Deadlines<Entry extends Timed> {
@@ -16,12 +19,24 @@ export interface Deadlines<Entry extends Timed> {
 }
 
 export function createDeadlines<Entry extends Timed>(timeoutMs: number, expire: (entry: Entry) => void): Deadlines<Entry> {
-  const waiting = new Set<Entry>()
+  let oldest: Timed | null = null
+  let newest: Timed | null = null
   let timer: NodeJS.Timeout | null = null
 
+  const remove = (entry: Timed) => {
+    const { older, newer } = entry
+    if (older === null && newer === null && oldest !== entry) return
+    if (older === null) oldest = newer
+    else older.newer = newer
+    if (newer === null) newest = older
+    else newer.older = older
+    entry.older = null
+    entry.newer = null
+    if (oldest === null) timer?.unref()
+  }
+
   const arm = () => {
-    const oldest = waiting.values().next().value
-    timer = oldest === undefined ? null : setTimeout(afterPendingAnswers, Math.max(1, oldest.expiresAt - performance.now()))
+    timer = oldest === null ? null : setTimeout(afterPendingAnswers, Math.max(1, oldest.expiresAt - performance.now()))
   }
 
   // After a blocked event loop the timers run before the answers that arrived meanwhile are read: let those be read first.
@@ -29,9 +44,9 @@ export function createDeadlines<Entry extends Timed>(timeoutMs: number, expire: 
 
   const sweep = () => {
     const now = performance.now()
-    for (const entry of waiting) {
-      if (entry.expiresAt > now) break
-      waiting.delete(entry)
+    while (oldest !== null && oldest.expiresAt <= now) {
+      const entry = oldest as Entry
+      remove(entry)
       expire(entry)
     }
     arm()
@@ -40,13 +55,14 @@ export function createDeadlines<Entry extends Timed>(timeoutMs: number, expire: 
   return {
     add: (entry) => {
       entry.expiresAt = performance.now() + timeoutMs
-      waiting.add(entry)
+      entry.older = newest
+      if (newest === null) oldest = entry
+      else newest.newer = entry
+      newest = entry
       if (timer === null) arm()
-      else if (waiting.size === 1) timer.ref()
+      else if (oldest === entry) timer.ref()
     },
-    remove: (entry) => {
-      if (waiting.delete(entry) && waiting.size === 0) timer?.unref()
-    },
+    remove,
   }
 }
 
