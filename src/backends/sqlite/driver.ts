@@ -166,9 +166,13 @@ export function loadDriver(wanted: DriverName | undefined, allowUnsafe: boolean,
       { details: { found: unsafe.map(({ name, sqliteVersion }) => ({ name, sqliteVersion })) } },
     )
   }
-  throw new KerjaError('DRIVER_MISSING', `No usable SQLite driver on Node ${process.version} (${problems.join('; ')}). Run \`${INSTALL_COMMAND}\`, or use Node >= 22.13.`, {
-    details: { problems },
-  })
+  throw new KerjaError(
+    'DRIVER_MISSING',
+    `No usable SQLite driver on Node ${process.version} (${problems.join('; ')}). Run \`${INSTALL_COMMAND}\`, or use Node >= 22.13.`,
+    {
+      details: { problems },
+    },
+  )
 }
 
 const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''

@@ -43,10 +43,19 @@ export const isFatal = (error: unknown): boolean => {
 }
 
 const FAULTS: Readonly<Record<string, readonly [KerjaErrorCode, (path: string) => string]>> = Object.freeze({
-  SQLITE_FULL: ['STORE_FULL', (path) => `The disk of ${path} (or its size limit) is full. Free space: nothing stored was lost, and Kerja goes on by itself.`],
+  SQLITE_FULL: [
+    'STORE_FULL',
+    (path) => `The disk of ${path} (or its size limit) is full. Free space: nothing stored was lost, and Kerja goes on by itself.`,
+  ],
   SQLITE_READONLY: ['STORE_READ_ONLY', (path) => `${path} cannot be written. Give this user write access to the file and to its folder.`],
-  SQLITE_CANTOPEN: ['BACKEND_UNAVAILABLE', (path) => `${path} cannot be opened. Check that its folder exists and that this user may read and write there.`],
-  SQLITE_CORRUPT: ['STORE_CORRUPT', (path) => `${path} is damaged. Stop all processes, keep a copy, and recover it with \`sqlite3 ${path} .recover\` or from a backup.`],
+  SQLITE_CANTOPEN: [
+    'BACKEND_UNAVAILABLE',
+    (path) => `${path} cannot be opened. Check that its folder exists and that this user may read and write there.`,
+  ],
+  SQLITE_CORRUPT: [
+    'STORE_CORRUPT',
+    (path) => `${path} is damaged. Stop all processes, keep a copy, and recover it with \`sqlite3 ${path} .recover\` or from a backup.`,
+  ],
   SQLITE_NOTADB: ['STORE_CORRUPT', (path) => `${path} is not a SQLite database. Point Kerja at another file, or move this one away.`],
   SQLITE_IOERR: ['BACKEND_UNAVAILABLE', (path) => `Reading or writing ${path} failed. Check the disk; Kerja reopens the file at the next call.`],
 })

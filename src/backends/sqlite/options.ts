@@ -46,12 +46,15 @@ export function resolveOptions(given: SqliteOptions | string): StoreConfig {
   const options: SqliteOptions = typeof given === 'string' ? { path: given } : given
   for (const name of Object.keys(options)) {
     if (!KNOWN_OPTIONS.includes(name))
-      throw new KerjaError('OPTION_UNKNOWN', `sqlite: ${quote(name)} is not an option. Known are ${KNOWN_OPTIONS.join(', ')}.`, { details: { option: name } })
+      throw new KerjaError('OPTION_UNKNOWN', `sqlite: ${quote(name)} is not an option. Known are ${KNOWN_OPTIONS.join(', ')}.`, {
+        details: { option: name },
+      })
   }
   const { path, driver, synchronous = SQLITE_DEFAULTS.synchronous, lockTimeoutMs = SQLITE_DEFAULTS.lockTimeoutMs, clock = systemClock } = options
   if (typeof path !== 'string' || path === '' || path.startsWith(':'))
     throw invalid('path', path, 'Give the path of a file; for a store in memory use the memory backend.')
-  if (driver !== undefined && driver !== 'node:sqlite' && driver !== 'better-sqlite3') throw invalid('driver', driver, "Use 'node:sqlite' or 'better-sqlite3'.")
+  if (driver !== undefined && driver !== 'node:sqlite' && driver !== 'better-sqlite3')
+    throw invalid('driver', driver, "Use 'node:sqlite' or 'better-sqlite3'.")
   if (synchronous !== 'full' && synchronous !== 'normal') throw invalid('synchronous', synchronous, "Use 'full' or 'normal'.")
   if (!Number.isInteger(lockTimeoutMs) || lockTimeoutMs < 0 || lockTimeoutMs > LOCK_TIMEOUT_MS_MAX)
     throw invalid('lockTimeoutMs', lockTimeoutMs, `Use a whole number from 0 to ${LOCK_TIMEOUT_MS_MAX}.`)

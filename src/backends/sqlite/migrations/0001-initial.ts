@@ -54,8 +54,9 @@ export const initial = Object.freeze({
     'CREATE INDEX kerja_jobs_ended ON kerja_jobs (lane, state, prune_at) WHERE state IN (2, 3, 4)',
     'CREATE INDEX kerja_jobs_unhappy ON kerja_jobs (state) WHERE state IN (3, 4)',
     'CREATE INDEX kerja_jobs_deadline ON kerja_jobs (deadline) WHERE deadline IS NOT NULL AND state IN (0, 5, 6)',
-    'CREATE UNIQUE INDEX kerja_jobs_unique_waiting ON kerja_jobs (unique_kind, unique_key) WHERE unique_key IS NOT NULL AND state IN (0, 5, 6)',
-    'CREATE UNIQUE INDEX kerja_jobs_unique_live ON kerja_jobs (unique_kind, unique_key) WHERE unique_live = 1 AND state IN (0, 1, 5, 6)',
+    // One holder per key: any waiting job, and a running one whose key lasts to its end.
+    `CREATE UNIQUE INDEX kerja_jobs_unique ON kerja_jobs (unique_kind, unique_key)
+  WHERE unique_key IS NOT NULL AND (state IN (0, 5, 6) OR (state = 1 AND unique_live = 1))`,
     `CREATE TABLE kerja_attempts (
   job INTEGER NOT NULL, token INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
   outcome TEXT NOT NULL, failure TEXT, PRIMARY KEY (job, token)
@@ -64,7 +65,7 @@ export const initial = Object.freeze({
   job INTEGER NOT NULL, line INTEGER NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (job, line)
 ) STRICT, WITHOUT ROWID`,
     // Apart from the job: progress is written often, and a job's row may hold a large payload.
-    'CREATE TABLE kerja_progress (job INTEGER PRIMARY KEY, fraction REAL NOT NULL, message TEXT, at INTEGER NOT NULL) STRICT',
+    'CREATE TABLE kerja_progress (job INTEGER PRIMARY KEY, token INTEGER NOT NULL, fraction REAL NOT NULL, message TEXT, at INTEGER NOT NULL) STRICT',
     `CREATE TABLE kerja_idempotency (
   kind TEXT NOT NULL, key TEXT NOT NULL, payload_hash TEXT NOT NULL, job_id TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID`,
