@@ -81,6 +81,7 @@ export class Executor {
     for (const entry of this.#active.values()) this.#settle(entry, this.#judge.interrupted(entry))
   }
 
+  /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
   async #execute(entry: Active, handler: Handler): Promise<void> {
     let payload: unknown
     try {
@@ -89,18 +90,25 @@ export class Executor {
     } catch (error) {
       return this.#settle(entry, { outcome: 'hold', reason: 'invalid', failure: toJobFailure(error) })
     }
-    this.#settle(entry, await this.#run(entry, handler, payload))
-  }
-
-  async #run(entry: Active, handler: Handler, payload: unknown): Promise<SettlementOutcome | null> {
+    let outcome: SettlementOutcome | null
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
       if (returned instanceof Promise || isThenable(returned)) returned = await returned
-      return await this.#judge.returned(entry, handler, returned)
+      const judged = this.#judge.returned(entry, handler, returned)
+      outcome = judged instanceof Promise ? await judged : judged
     } catch (error) {
-      if (!isOutcome(error)) return this.#judge.threw(entry, handler, error)
-      return this.#judge.returned(entry, handler, error).catch((inner) => this.#judge.threw(entry, handler, inner))
+      outcome = isOutcome(error) ? await this.#thrown(entry, handler, error) : this.#judge.threw(entry, handler, error)
+    }
+    this.#settle(entry, outcome)
+  }
+
+  /** An outcome that was thrown counts like one that was returned. */
+  async #thrown(entry: Active, handler: Handler, outcome: unknown): Promise<SettlementOutcome | null> {
+    try {
+      return await this.#judge.returned(entry, handler, outcome)
+    } catch (error) {
+      return this.#judge.threw(entry, handler, error)
     }
   }
 

@@ -18,8 +18,8 @@ import type { Recorder } from './recorder.js'
 export interface Judge {
   /** What the runs of a kind share. */
   servicesOf(handler: Handler): RunServices
-  /** null: nothing to settle, the handler's transaction has completed the job. */
-  returned(entry: Active, handler: Handler, value: unknown): Promise<SettlementOutcome | null>
+  /** null: nothing to settle, the handler's transaction has completed the job. A promise only where something must be awaited: most runs end here. */
+  returned(entry: Active, handler: Handler, value: unknown): SettlementOutcome | null | Promise<SettlementOutcome | null>
   threw(entry: Active, handler: Handler, error: unknown): SettlementOutcome
   /** The worker stops and the handler has not ended. */
   interrupted(entry: Active): SettlementOutcome
@@ -115,7 +115,7 @@ export function createJudge(options: JudgeOptions): Judge {
         logger[level](message, { jobId: target.jobId, kind: target.kind, attempt: target.attempt })
       },
     }),
-    async returned(entry, handler, value) {
+    returned(entry, handler, value) {
       const unused = entry.run.unused(value)
       if (unused !== undefined) {
         throw new KerjaError(
@@ -126,7 +126,9 @@ export function createJudge(options: JudgeOptions): Judge {
       if (isOutcome(value)) return asked(entry, handler, value, undefined)
       const result = encodeResult(handler.job, value)
       const children = entry.run.children()
-      if (result instanceof Promise || children instanceof Promise) return completion(handler, await result, await children)
+      if (result instanceof Promise || children instanceof Promise) {
+        return Promise.all([result, children]).then(([text, jobs]) => completion(handler, text, jobs))
+      }
       return completion(handler, result, children)
     },
     report: createReporter(events),
