@@ -9,41 +9,22 @@ import type { BeatResult } from '../contract/backend.js'
 import type { ClaimedJob, Settlement, SettlementOutcome, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
 import { isOutcome } from '../core/outcome.js'
-import type { Handler } from '../define/job.js'
+import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
-import type { EventHub } from '../observe/events.js'
-import type { Logger } from '../observe/logger.js'
-import { Run, type RunServices } from './context.js'
-import { createJudge, type Judge } from './judge.js'
+import type { Active } from './active.js'
+import { Run } from './context.js'
+import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
-import type { Recorder } from './recorder.js'
 import type { Settler } from './settler.js'
-import { startTimer, type Timer } from './timer.js'
+import { startTimer } from './timer.js'
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends JudgeOptions {
   readonly handlers: ReadonlyMap<string, Handler>
   readonly settler: Settler
-  readonly recorder: Recorder
-  readonly services: Omit<RunServices, 'encodeResult' | 'completion' | 'log'>
-  readonly events: EventHub
-  readonly logger: Logger
-  readonly random: () => number
   /** The slot of the job is free. */
   readonly onDone: (job: ClaimedJob) => void
   /** How many handlers are past their time and do not heed their signal. */
   readonly onOverrun: (count: number) => void
-  /** Reads whether a completion written on the caller's transaction holds. */
-  readonly holds: (job: ClaimedJob) => Promise<boolean>
-}
-
-export interface Active {
-  readonly job: ClaimedJob
-  readonly run: Run
-  readonly claimedAtMs: number
-  timer: Timer | undefined
-  startedAtMs: number
-  settling: boolean
-  overrun: boolean
 }
 
 export class Executor {
@@ -128,8 +109,8 @@ export class Executor {
     if (timeoutMs !== null) entry.timer = startTimer(timeoutMs, () => this.#expire(entry, timeoutMs))
     const { events } = this.#options
     if (!events.has('job.started')) return
-    const { jobId: id, kind, queue, attempt, claimedAt, runAt } = entry.job
-    events.emit('job.started', { id, kind, queue, attempt, waitedMs: Math.max(0, claimedAt - runAt) })
+    const { jobId: id, kind, queue, attempt, token, claimedAt, runAt } = entry.job
+    events.emit('job.started', { id, kind, queue, attempt, token, waitedMs: Math.max(0, claimedAt - runAt) })
   }
 
   #expire(entry: Active, timeoutMs: number): void {
