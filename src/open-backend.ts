@@ -12,7 +12,6 @@ import { KerjaError } from './errors.js'
 import type { Logger } from './observe/logger.js'
 
 const DEFAULT_FILE = 'kerja.db'
-const SQLITE_MODULE: string = './backends/sqlite/index.js'
 const ENGINES: unique symbol = Symbol.for('kerja.engines') as never
 
 /** A backend and how this holder lets go of it. */
@@ -103,8 +102,7 @@ async function hold(engine: Engine, forget: () => void): Promise<HeldBackend> {
 
 async function importBackend(address: BackendAddress): Promise<Backend> {
   if (address.scheme === 'memory') return (await import('./backends/memory/index.js')).memory()
-  const { sqlite } = (await import(SQLITE_MODULE)) as { readonly sqlite: (options: object) => Backend }
-  return sqlite(address.options)
+  return (await import('./backends/sqlite/index.js')).sqlite(address.options)
 }
 
 function engines(): Engines {
