@@ -1,18 +1,28 @@
 // Enqueueing on the application's own SQLite transaction: the job exists exactly when it commits.
+
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { Kerja } from 'kerja'
 import { defineJob, type } from 'kerja/define'
 import { sqlite } from 'kerja/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+/** The part of better-sqlite3 used here: the package carries no types of its own. */
+interface Handle {
+  prepare(sql: string): { all(...parameters: unknown[]): unknown[]; run(...parameters: unknown[]): unknown }
+  exec(sql: string): unknown
+  transaction<Parameters extends unknown[], Result>(run: (...parameters: Parameters) => Result): (...parameters: Parameters) => Result
+  close(): unknown
+}
+const Database = createRequire(import.meta.url)('better-sqlite3') as new (path: string) => Handle
+
 const welcome = defineJob({ kind: 'welcome', payload: type<{ to: string }>() })
 const folder = mkdtempSync(join(tmpdir(), 'kerja-tx-'))
 const path = join(folder, 'app.db')
 const kerja = new Kerja({ backend: sqlite({ path, driver: 'better-sqlite3' }), logger: 'silent' })
-let db: Database.Database
+let db: Handle
 
 beforeAll(async () => {
   db = new Database(path)
