@@ -16,7 +16,8 @@ import { encodeResult } from './payload.js'
 import type { Recorder } from './recorder.js'
 
 export interface Judge {
-  servicesOf(handler: Handler, job: ClaimedJob): RunServices
+  /** What the runs of a kind share. */
+  servicesOf(handler: Handler): RunServices
   /** null: nothing to settle, the handler's transaction has completed the job. */
   returned(entry: Active, handler: Handler, value: unknown): Promise<SettlementOutcome | null>
   threw(entry: Active, handler: Handler, error: unknown): SettlementOutcome
@@ -105,10 +106,10 @@ export function createJudge(options: JudgeOptions): Judge {
   return {
     threw,
     interrupted,
-    servicesOf: (handler, job) => ({
+    servicesOf: (handler) => ({
       ...options.services,
       encodeResult: (result) => encodeResult(handler.job, result),
-      completion: (result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
+      completion: (job, result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
       log: (target, level, message) => {
         options.recorder.log(target, level, message)
         logger[level](message, { jobId: target.jobId, kind: target.kind, attempt: target.attempt })
