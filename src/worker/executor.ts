@@ -8,7 +8,6 @@
 import type { BeatResult } from '../contract/backend.js'
 import type { ClaimedJob, Settlement, SettlementOutcome, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
-import { isOutcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
 import type { Active } from './active.js'
@@ -17,6 +16,7 @@ import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
 import { startTimer } from './timer.js'
+import { isThenable, outcomeOf } from './values.js'
 
 export interface ExecutorOptions extends JudgeOptions {
   readonly handlers: ReadonlyMap<string, Handler>
@@ -95,11 +95,12 @@ export class Executor {
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
-      if (returned instanceof Promise || isThenable(returned)) returned = await returned
+      if (isThenable(returned)) returned = await returned
       return await this.#judge.returned(entry, handler, returned)
     } catch (error) {
-      if (!isOutcome(error)) return this.#judge.threw(entry, handler, error)
-      return this.#judge.returned(entry, handler, error).catch((inner) => this.#judge.threw(entry, handler, inner))
+      const outcome = outcomeOf(error)
+      if (outcome === null) return this.#judge.threw(entry, handler, error)
+      return this.#judge.returned(entry, handler, outcome).catch((inner) => this.#judge.threw(entry, handler, inner))
     }
   }
 
@@ -155,6 +156,3 @@ export class Executor {
 }
 
 const COMPLETED_BY_HANDLER: SettlementOutcome = Object.freeze({ outcome: 'complete', result: null, retentionMs: 0, enqueue: [] })
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
