@@ -40,6 +40,7 @@ export const ledgerTopic = topic('ledger', ['ledger'], ({ check, where, without 
     while (cursor !== null) {
       const page = await ledger.list({ limit: 4, ...(cursor === undefined ? {} : { cursor }) })
       seen.push(...page.jobs.map(({ id }) => id))
+      assert.ok(seen.length <= ids.length, 'pages end')
       cursor = page.next
       clock.advance(1)
       await pushOne()
