@@ -1,0 +1,79 @@
+/** The application's own database: one SQLite file. A transaction on it can carry jobs along, because Kerja keeps them in the same file. */
+import { createRequire } from 'node:module'
+
+export type Value = string | number | bigint | null
+
+export interface Statement {
+  run(...parameters: Value[]): { readonly changes: number | bigint }
+  get(...parameters: Value[]): unknown
+  all(...parameters: Value[]): unknown[]
+}
+
+/** What `node:sqlite` and `better-sqlite3` have in common. */
+export interface Database {
+  prepare(sql: string): Statement
+  exec(sql: string): unknown
+  close(): void
+}
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS users (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, newsletter INTEGER NOT NULL, push TEXT
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS albums (
+    id TEXT PRIMARY KEY, owner_id TEXT NOT NULL REFERENCES users (id), title TEXT NOT NULL, announced_photos INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS photos (
+    id TEXT PRIMARY KEY, album_id TEXT NOT NULL REFERENCES albums (id), thumbnail TEXT, resized TEXT, watermarked TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS photos_by_album ON photos (album_id);
+  CREATE TABLE IF NOT EXISTS clips (
+    id TEXT PRIMARY KEY, album_id TEXT NOT NULL REFERENCES albums (id), file TEXT
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS orders (
+    id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), cents INTEGER NOT NULL, charge_id TEXT
+  ) STRICT;
+  -- Nothing here forbids a second row for one event: that there is none is the doing of ctx.complete(…, { tx }).
+  CREATE TABLE IF NOT EXISTS analytics (
+    id INTEGER PRIMARY KEY, event_id TEXT NOT NULL, name TEXT NOT NULL, album_id TEXT NOT NULL
+  ) STRICT;
+`
+
+export function openDatabase(path: string): Database {
+  const database = openDriver(path)
+  database.exec('PRAGMA busy_timeout = 10000')
+  database.exec('PRAGMA journal_mode = WAL')
+  database.exec('PRAGMA synchronous = FULL')
+  database.exec('PRAGMA foreign_keys = ON')
+  database.exec(TABLES)
+  return database
+}
+
+/** The driver must be the one that Kerja uses on this Node: two builds of SQLite in one process must not share a file. */
+function openDriver(path: string): Database {
+  const builtin = process.getBuiltinModule('node:sqlite') as { DatabaseSync: new (path: string) => Database } | undefined
+  if (builtin !== undefined && isSafe(new builtin.DatabaseSync(':memory:'))) return new builtin.DatabaseSync(path)
+  const BetterSqlite = createRequire(import.meta.url)('better-sqlite3') as new (path: string) => Database
+  return new BetterSqlite(path)
+}
+
+/** Whether this SQLite has the fix of 3.51.3 for files that several processes write: some releases of Node carry an older one. */
+function isSafe(database: Database): boolean {
+  const { version } = database.prepare('SELECT sqlite_version() AS version').get() as { version: string }
+  database.close()
+  const [, minor = 0, patch = 0] = version.split('.').map(Number)
+  return minor > 51 || (minor === 51 && patch >= 3)
+}
+
+/** Commits what `work` did, or nothing of it. Synchronous, as SQLite's transactions are: nothing else of this process can get in between. */
+export function transaction<T>(database: Database, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const result = work()
+    database.exec('COMMIT')
+    return result
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+}
