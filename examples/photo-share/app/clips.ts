@@ -15,7 +15,7 @@ export interface TranscodeOptions {
 export async function transcodeClip(source: string, target: string, options: TranscodeOptions): Promise<void> {
   const durationMs = probeDurationMs(source)
   await replaceFile(target, (temporary) =>
-    runFfmpeg(['-i', source, '-vf', 'scale=-2:360', '-c:v', 'libx264', '-preset', 'slow', '-threads', '1', '-f', 'mp4', temporary], {
+    runFfmpeg(['-i', source, '-vf', 'scale=-2:360', '-c:v', 'libx264', '-preset', 'medium', '-threads', '1', '-f', 'mp4', temporary], {
       ...options,
       durationMs,
     }),
@@ -24,7 +24,10 @@ export async function transcodeClip(source: string, target: string, options: Tra
 
 function runFfmpeg(parameters: readonly string[], { onProgress, signal, durationMs }: TranscodeOptions & { durationMs: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-progress', 'pipe:1', ...parameters], { stdio: ['ignore', 'pipe', 'pipe'], signal })
+    const child = spawn('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-progress', 'pipe:1', ...parameters], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+    })
     let complaint = ''
     child.stderr.on('data', (chunk: Buffer) => {
       complaint = `${complaint}${chunk}`.slice(-500)

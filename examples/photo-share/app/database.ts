@@ -1,5 +1,6 @@
 /** The application's own database: one SQLite file. A transaction on it can carry jobs along, because Kerja keeps them in the same file. */
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export type Value = string | number | bigint | null
 
@@ -15,6 +16,9 @@ export interface Database {
   exec(sql: string): unknown
   close(): void
 }
+
+const LOCK_WAIT_MAX_MS = 10_000
+const LOCK_RETRY_MS = 1
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS users (
@@ -41,11 +45,13 @@ const TABLES = `
 
 export function openDatabase(path: string): Database {
   const database = openDriver(path)
+  // Several processes may open a new file at once; later, `transaction` does the waiting.
   database.exec('PRAGMA busy_timeout = 10000')
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = FULL')
   database.exec('PRAGMA foreign_keys = ON')
   database.exec(TABLES)
+  database.exec('PRAGMA busy_timeout = 0')
   return database
 }
 
@@ -65,9 +71,13 @@ function isSafe(database: Database): boolean {
   return minor > 51 || (minor === 51 && patch >= 3)
 }
 
-/** Commits what `work` did, or nothing of it. Synchronous, as SQLite's transactions are: nothing else of this process can get in between. */
-export function transaction<T>(database: Database, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE')
+/**
+ * Commits what `work` did, or nothing of it. SQLite lets one process write at a time. Its own way to wait for that would hold up everything else that
+ * this process does, so the wait is ours. From BEGIN to COMMIT there is no await: nothing else of this process gets in between.
+ */
+export async function transaction<T>(database: Database, work: () => T): Promise<T> {
+  const deadline = performance.now() + LOCK_WAIT_MAX_MS
+  while (!tryBegin(database, performance.now() > deadline)) await sleep(LOCK_RETRY_MS * (1 + Math.random()))
   try {
     const result = work()
     database.exec('COMMIT')
@@ -76,4 +86,21 @@ export function transaction<T>(database: Database, work: () => T): T {
     database.exec('ROLLBACK')
     throw error
   }
+}
+
+function tryBegin(database: Database, isLastTry: boolean): boolean {
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    return true
+  } catch (error) {
+    if (isLastTry || !isBusy(error)) throw error
+    return false
+  }
+}
+
+const SQLITE_BUSY = 5
+
+function isBusy(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number }
+  return code === 'SQLITE_BUSY' || errcode === SQLITE_BUSY
 }

@@ -7,7 +7,7 @@ export const SIDE_MAX = { thumbnail: 320, resized: 1280, watermarked: 1600 } as 
 
 export async function renderPicture(rendition: Rendition, source: string, target: string): Promise<void> {
   const picture = await RENDERERS[rendition](sharp(source).rotate())
-  await replaceFile(target, (temporary) => picture.jpeg({ quality: 82, mozjpeg: rendition === 'resized' }).toFile(temporary))
+  await replaceFile(target, (temporary) => picture.jpeg({ quality: 82 }).toFile(temporary))
 }
 
 const RENDERERS = {

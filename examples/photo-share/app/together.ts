@@ -19,7 +19,7 @@ export async function writeAndEnqueue<J extends AnyJob>(
   options: Omit<EnqueueOptions, 'tx'> = {},
 ): Promise<Receipt> {
   if (!sharesDatabase(settings)) {
-    transaction(database, write)
+    await transaction(database, write)
     return kerja.enqueue(job, payload, options)
   }
   return transaction(database, () => {
@@ -29,14 +29,14 @@ export async function writeAndEnqueue<J extends AnyJob>(
 }
 
 /** Runs `write` and completes the job: its effect is there exactly when it counts as done, so a run that was killed in between is simply run again. */
-export function writeAndComplete<Result>(
+export async function writeAndComplete<Result>(
   { settings, database }: App,
   write: () => void,
   ctx: JobContext<Result>,
   result: Result,
-): Outcome | Promise<Outcome> {
+): Promise<Outcome> {
   if (!sharesDatabase(settings)) {
-    transaction(database, write)
+    await transaction(database, write)
     return ctx.complete(result)
   }
   return transaction(database, () => {

@@ -12,6 +12,7 @@ export interface Person {
 
 export interface Album {
   readonly albumId: string
+  readonly title: string
   readonly owner: Person
   readonly photoIds: Set<string>
 }

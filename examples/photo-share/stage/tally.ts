@@ -13,7 +13,6 @@ export interface Tally {
   times(group: RequestGroup): readonly number[]
   readonly surprises: readonly string[]
   count(name: ToldName): number
-  countOf(name: ToldName, kind: string): number
   /** Inline requests that failed because the mail server did. */
   inlineFailures: number
   /** Requests sent a second time with the same Idempotency-Key, and answered with the same job. */
@@ -34,13 +33,11 @@ export function createTally(): Tally {
     surprise: (what) => void surprises.push(what),
     event: ({ name, kind, detail }) => {
       add(counts, name)
-      if (kind !== null) add(counts, `${name} ${kind}`)
       if (name === 'job.retried' && detail !== null) add(messages, `${kind}: ${detail}`)
     },
     times: (group) => times[group],
     surprises,
     count: (name) => counts.get(name) ?? 0,
-    countOf: (name, kind) => counts.get(`${name} ${kind}`) ?? 0,
     inlineFailures: 0,
     repeats: 0,
     failures: () => [...messages].map(([message, count]) => ({ message, count })).sort((a, b) => b.count - a.count),

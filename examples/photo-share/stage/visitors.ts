@@ -27,7 +27,7 @@ export async function receiveVisitors(scene: Scene): Promise<void> {
   await Promise.all(
     NAMES.map(async (name, index) => {
       await sleep(index * ARRIVAL_MS)
-      await visit(scene, name, index)
+      await visit(scene, name, index).catch((error: Error) => scene.tally.surprise(`${name}: ${error.message}`))
     }),
   )
 }
@@ -58,8 +58,9 @@ async function signUp(scene: Scene, name: string, phoneGone: boolean): Promise<P
 }
 
 async function makeAlbum(scene: Scene, owner: Person): Promise<Album> {
-  const { albumId } = await ask<{ albumId: string }>(scene, '/albums', { ownerId: owner.userId, title: `${owner.name}'s summer` }, 201)
-  const album = { albumId, owner, photoIds: new Set<string>() }
+  const title = `Summer with ${owner.name}`
+  const { albumId } = await ask<{ albumId: string }>(scene, '/albums', { ownerId: owner.userId, title }, 201)
+  const album = { albumId, title, owner, photoIds: new Set<string>() }
   scene.accepted.albums.push(album)
   return album
 }

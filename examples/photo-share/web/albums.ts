@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { App } from '../app/app.js'
+import { transaction } from '../app/database.js'
 import { track } from '../app/jobs.js'
 import { HttpError, type Routes, readJson } from './http.js'
 
@@ -13,11 +14,11 @@ export function albumRoutes(app: App): Routes {
   const photosOf = app.database.prepare('SELECT id, thumbnail, resized, watermarked FROM photos WHERE album_id = ?')
 
   return {
-    'POST /albums': ({ body }) => {
+    'POST /albums': async ({ body }) => {
       const { data, error } = NewAlbum.safeParse(readJson(body))
       if (error !== undefined) throw new HttpError(400, z.prettifyError(error))
       const albumId = randomUUID()
-      insert.run(albumId, data.ownerId, data.title)
+      await transaction(app.database, () => insert.run(albumId, data.ownerId, data.title))
       return { status: 201, body: { albumId } }
     },
 

@@ -20,7 +20,12 @@ export function inlineRoutes(app: App): Routes {
       for (const rendition of RENDITIONS) {
         await renderPicture(rendition, originalPath(filesFolder, sha256), join(filesFolder, renditionName(photoId, rendition)))
       }
-      const letter = { messageId: `inline-${photoId}`, to: `${email}@example.test`, subject: 'Your photo is ready', text: 'You waited for this letter.' }
+      const letter = {
+        messageId: `inline-${photoId}`,
+        to: `${email}@example.test`,
+        subject: 'Your photo is ready',
+        text: 'You waited for this letter.',
+      }
       await app.mailer.send(letter).catch((error: Error) => {
         throw new HttpError(502, `The picture is there, but the letter is not: ${error.message}`)
       })

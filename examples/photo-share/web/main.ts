@@ -14,7 +14,7 @@ import { statusRoutes } from './status.js'
 const app = await openApp()
 
 const server = createWebServer({
-  ...pageRoutes(app),
+  ...(await pageRoutes(app)),
   ...peopleRoutes(app),
   ...albumRoutes(app),
   ...photoRoutes(app),

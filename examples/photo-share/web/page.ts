@@ -1,5 +1,6 @@
 /** A page to upload by hand and watch: `npm run demo -- --keep`. */
 import type { App } from '../app/app.js'
+import { transaction } from '../app/database.js'
 import type { Routes } from './http.js'
 
 const ALBUM = 'by-hand'
@@ -50,10 +51,10 @@ const PAGE = `<!doctype html>
 </html>
 `
 
-export function pageRoutes({ database }: App): Routes {
-  database.exec(`
-    INSERT OR IGNORE INTO users (id, name, email, newsletter) VALUES ('${ALBUM}', 'You', 'you@example.test', 0);
-    INSERT OR IGNORE INTO albums (id, owner_id, title) VALUES ('${ALBUM}', '${ALBUM}', 'By hand');
-  `)
+export async function pageRoutes({ database }: App): Promise<Routes> {
+  await transaction(database, () => {
+    database.prepare("INSERT OR IGNORE INTO users (id, name, email, newsletter) VALUES (?, 'You', 'you@example.test', 0)").run(ALBUM)
+    database.prepare("INSERT OR IGNORE INTO albums (id, owner_id, title) VALUES (?, ?, 'Photos by hand')").run(ALBUM, ALBUM)
+  })
   return { 'GET /': () => ({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: PAGE }) }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { App } from '../app/app.js'
 import { hasFfmpeg, transcodeClip } from '../app/clips.js'
+import { transaction } from '../app/database.js'
 import { clipName, originalPath } from '../app/files.js'
 import { transcode } from '../app/jobs.js'
 
@@ -16,7 +17,7 @@ export function clipHandlers({ settings, database }: App) {
         onProgress: (fraction) => ctx.progress(fraction, 'encoding'),
         signal: ctx.signal,
       })
-      update.run(name, clipId)
+      await transaction(database, () => update.run(name, clipId))
       return { url: `/files/${name}` }
     }),
   ]

@@ -44,9 +44,9 @@ export function mailHandlers(app: App) {
     albumReady.handle(async ({ albumId }, ctx) => {
       const { title, owner_id: userId, name, email, push, announced_photos: announced, photos, finished } = albumState.get(albumId) as AlbumState
       // Not a failure, only too early: looking again costs no attempt.
-      if (finished < photos) return ctx.snooze('1s')
+      if (finished < photos) return ctx.snooze('2s')
       if (announced >= photos) return ctx.cancel('nothing new since the last letter')
-      const body = `${photos} photos in "${title}"`
+      const body = `${photos} photos in ${title}`
       // Two jobs can find the same album ready, so here the key is the state that the letter is about, not the job.
       const key = `album-ready:${albumId}:${photos}`
       await mailer.send({ messageId: key, to: email, subject: `Your album is ready: ${body}`, text: `Dear ${name}, have a look.` })

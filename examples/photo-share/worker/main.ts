@@ -12,7 +12,7 @@ import { reportHandlers, reportSchedule } from './reports.js'
 import { tellParent } from './tell-parent.js'
 
 /** Work can wait a moment, people cannot: where both want a core, the web process gets it. */
-const NICENESS = 10
+const NICENESS = 5
 
 setPriority(NICENESS)
 // Several pictures are worked on at a time; several threads for each would only crowd the machine.

@@ -1,6 +1,7 @@
 /** The three versions of a photo. Each can be made again at no harm: it replaces its file and sets the same column to the same name. */
 import { join } from 'node:path'
 import type { App } from '../app/app.js'
+import { transaction } from '../app/database.js'
 import { originalPath, type Rendition, renditionName } from '../app/files.js'
 import { albumReady, resize, thumbnail, watermark } from '../app/jobs.js'
 import { renderPicture } from '../app/pictures.js'
@@ -14,7 +15,7 @@ export function photoHandlers({ settings, database }: App) {
   async function render(rendition: Rendition, { photoId, sha256 }: Photo): Promise<string> {
     const name = renditionName(photoId, rendition)
     await renderPicture(rendition, originalPath(settings.filesFolder, sha256), join(settings.filesFolder, name))
-    database.prepare(`UPDATE photos SET ${rendition} = ? WHERE id = ?`).run(name, photoId)
+    await transaction(database, () => database.prepare(`UPDATE photos SET ${rendition} = ? WHERE id = ?`).run(name, photoId))
     return name
   }
 

@@ -11,7 +11,7 @@ export function pushHandlers({ settings, database }: App) {
       async ({ userId, ...notification }, ctx) => {
         const { push } = subscriptionOf.get(userId) as { push: string | null }
         if (push === null) return ctx.cancel('the person wants no notifications')
-        await sendPush(settings, push, notification, ctx.signal)
+        return sendPush(settings, push, notification, ctx.signal)
       },
       {
         // A phone that is gone stays gone: trying again would only annoy the push service. Anything else follows the job's own retry policy.
