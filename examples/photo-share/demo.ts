@@ -27,7 +27,7 @@ import { receiveVisitors, type Scene } from './stage/visitors.js'
 const WORKERS = 3
 const READERS = 500
 const NEWSLETTER_AT_MS = 2_500
-const KILL_AT_MS = 8_000
+const KILL_AT_MS = 6_500
 const STALL_MAX_MS = 120_000
 
 const { keep } = parseArgs({ options: { keep: { type: 'boolean', default: false } } }).values
@@ -100,7 +100,7 @@ async function main(): Promise<number> {
   const samples = await makeSamples(folder)
   const tally = createTally()
   const kerja = new Kerja({ backend: outside.settings.backendUrl })
-  const database = openDatabase(outside.settings.databasePath)
+  const database = openDatabase(outside.settings.databasePath, { durable: true })
   undo.push(
     () => database.close(),
     () => kerja.close(),

@@ -12,10 +12,11 @@ export interface App {
   readonly mailer: Mailer
 }
 
-export async function openApp(settings: Settings = readSettings()): Promise<App> {
+export async function openApp(options: { readonly durable: boolean }): Promise<App> {
+  const settings = readSettings()
   mkdirSync(settings.filesFolder, { recursive: true })
   const kerja = new Kerja({ backend: settings.backendUrl })
-  const database = openDatabase(settings.databasePath)
+  const database = openDatabase(settings.databasePath, options)
   await kerja.open()
   return { settings, database, kerja, mailer: createMailer(settings.smtpUrl) }
 }

@@ -1,5 +1,6 @@
 /** Makes clips that every browser plays, by ffmpeg. */
 import { spawn, spawnSync } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { replaceFile } from './files.js'
 
@@ -28,6 +29,8 @@ function runFfmpeg(parameters: readonly string[], { onProgress, signal, duration
       stdio: ['ignore', 'pipe', 'pipe'],
       signal,
     })
+    // Encoding can wait a moment, people cannot: where both want a core, it goes to the others.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
     let complaint = ''
     child.stderr.on('data', (chunk: Buffer) => {
       complaint = `${complaint}${chunk}`.slice(-500)

@@ -33,10 +33,10 @@ export async function receiveVisitors(scene: Scene): Promise<void> {
 }
 
 async function visit(scene: Scene, name: string, index: number): Promise<void> {
-  // One phone is thrown away before the first notification, two people also have a clip.
+  // One phone is thrown away before the first notification, one person also has a clip.
   const person = await signUp(scene, name, index === 1)
   const album = await makeAlbum(scene, person)
-  if (index % 6 === 0 && scene.samples.clip !== null) await uploadClip(scene, album, scene.samples.clip)
+  if (index === 5 && scene.samples.clip !== null) await uploadClip(scene, album, scene.samples.clip)
   for (let turn = 0; turn < PHOTOS_EACH; turn += 1) {
     await think()
     await uploadPhoto(scene, album, turn)

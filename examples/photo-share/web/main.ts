@@ -11,7 +11,7 @@ import { peopleRoutes } from './people.js'
 import { photoRoutes } from './photos.js'
 import { statusRoutes } from './status.js'
 
-const app = await openApp()
+const app = await openApp({ durable: true })
 
 const server = createWebServer({
   ...(await pageRoutes(app)),

@@ -2,11 +2,12 @@
 import { join } from 'node:path'
 import type { App } from '../app/app.js'
 import { hasFfmpeg, transcodeClip } from '../app/clips.js'
-import { transaction } from '../app/database.js'
 import { clipName, originalPath } from '../app/files.js'
 import { transcode } from '../app/jobs.js'
+import { writeAndComplete } from '../app/together.js'
 
-export function clipHandlers({ settings, database }: App) {
+export function clipHandlers(app: App) {
+  const { settings, database } = app
   const update = database.prepare('UPDATE clips SET file = ? WHERE id = ?')
 
   return [
@@ -17,8 +18,7 @@ export function clipHandlers({ settings, database }: App) {
         onProgress: (fraction) => ctx.progress(fraction, 'encoding'),
         signal: ctx.signal,
       })
-      await transaction(database, () => update.run(name, clipId))
-      return { url: `/files/${name}` }
+      return writeAndComplete(app, () => void update.run(name, clipId), ctx, { url: `/files/${name}` })
     }),
   ]
 }

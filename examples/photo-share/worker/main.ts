@@ -1,5 +1,4 @@
 /** A worker process. Run as many as there is work for: none of them is special, and any may die. */
-import { setPriority } from 'node:os'
 import sharp from 'sharp'
 import { closeApp, endWithParent, openApp } from '../app/app.js'
 import { analyticsHandlers } from './analytics.js'
@@ -11,14 +10,10 @@ import { pushHandlers } from './push.js'
 import { reportHandlers, reportSchedule } from './reports.js'
 import { tellParent } from './tell-parent.js'
 
-/** Work can wait a moment, people cannot: where both want a core, the web process gets it. */
-const NICENESS = 5
-
-setPriority(NICENESS)
-// Several pictures are worked on at a time; several threads for each would only crowd the machine.
+// Each worker makes one picture at a time and there are several workers: threads for each picture would only crowd the machine.
 sharp.concurrency(1)
 
-const app = await openApp()
+const app = await openApp({ durable: false })
 tellParent(app.kerja.events)
 
 const worker = app.kerja.worker({
@@ -33,7 +28,7 @@ const worker = app.kerja.worker({
   ],
   concurrency: 10,
   // What keeps a core busy gets few places, so that letters and payments, which mostly wait for others, go on beside it.
-  queues: { photos: 2, media: 1, reports: 1 },
+  queues: { photos: 1, media: 1, reports: 1 },
   schedules: [reportSchedule],
   shutdownGrace: '10s',
 })
