@@ -8,7 +8,7 @@
 import type { BeatResult } from '../contract/backend.js'
 import type { ClaimedJob, Settlement, SettlementOutcome, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
-import { isOutcome } from '../core/outcome.js'
+import type { Outcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
 import type { Active } from './active.js'
@@ -17,6 +17,7 @@ import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
 import { startTimer } from './timer.js'
+import { isThenable, outcomeOf } from './values.js'
 
 export interface ExecutorOptions extends JudgeOptions {
   readonly handlers: ReadonlyMap<string, Handler>
@@ -94,17 +95,18 @@ export class Executor {
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
-      if (returned instanceof Promise || isThenable(returned)) returned = await returned
+      if (isThenable(returned)) returned = await returned
       const judged = this.#judge.returned(entry, handler, returned)
       outcome = judged instanceof Promise ? await judged : judged
     } catch (error) {
-      outcome = isOutcome(error) ? await this.#thrown(entry, handler, error) : this.#judge.threw(entry, handler, error)
+      const thrown = outcomeOf(error)
+      outcome = thrown === null ? this.#judge.threw(entry, handler, error) : await this.#thrown(entry, handler, thrown)
     }
     this.#settle(entry, outcome)
   }
 
   /** An outcome that was thrown counts like one that was returned. */
-  async #thrown(entry: Active, handler: Handler, outcome: unknown): Promise<SettlementOutcome | null> {
+  async #thrown(entry: Active, handler: Handler, outcome: Outcome): Promise<SettlementOutcome | null> {
     try {
       return await this.#judge.returned(entry, handler, outcome)
     } catch (error) {
@@ -164,6 +166,3 @@ export class Executor {
 }
 
 const COMPLETED_BY_HANDLER: SettlementOutcome = Object.freeze({ outcome: 'complete', result: null, retentionMs: 0, enqueue: [] })
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'

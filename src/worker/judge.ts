@@ -6,14 +6,16 @@ import { isOutcome, type Outcome } from '../core/outcome.js'
 import { decideFailure } from '../core/retry.js'
 import { retryAfterMs } from '../core/retry-after.js'
 import type { Handler } from '../define/definition.js'
-import { isKerjaError, KerjaError } from '../errors.js'
+import { KerjaError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'
 import type { Active } from './active.js'
 import type { RunServices } from './context.js'
 import { monotonicMs } from './lease-thread.js'
+import { askOnError } from './on-error.js'
 import { encodeResult } from './payload.js'
 import type { Recorder } from './recorder.js'
+import { hasCode } from './values.js'
 
 export interface Judge {
   /** What the runs of a kind share. */
@@ -82,18 +84,8 @@ export function createJudge(options: JudgeOptions): Judge {
       return { outcome: 'cancel', reason: 'cancelled while running', retentionMs: handler.job.options.failedRetentionMs }
     if (abortReason?.code === 'WORKER_STATE') return interrupted(entry)
     if (abortReason?.code === 'JOB_TIMEOUT') return failed(entry, handler, abortReason, null)
-    if (handler.onError !== null && !isKerjaError(error, 'OUTCOME_UNUSED')) {
-      try {
-        const decided = handler.onError(error, entry.run as never)
-        if (isOutcome(decided) && decided.request.type !== 'complete') return refused(entry, handler, decided, error)
-      } catch (inner) {
-        logger.error(`onError of '${entry.job.kind}' threw; the job's own retry policy decides`, {
-          jobId: entry.job.jobId,
-          error: toJobFailure(inner).message,
-        })
-      }
-    }
-    return failed(entry, handler, error, null)
+    const decided = hasCode(error, 'OUTCOME_UNUSED') ? null : askOnError(handler, entry, error, logger)
+    return decided === null ? failed(entry, handler, error, null) : refused(entry, handler, decided, error)
   }
 
   const interrupted = ({ job }: Active): SettlementOutcome => {

@@ -15,6 +15,7 @@ import { createExpire } from '../maintenance/expire.js'
 import { createRescue } from '../maintenance/rescue.js'
 import { createRetention } from '../maintenance/retention.js'
 import { createScheduler } from '../scheduler/scheduler.js'
+import { VERSION } from '../version.js'
 import { Claimer } from './claimer.js'
 import { Executor } from './executor.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
@@ -262,7 +263,7 @@ export class Worker {
       name: name ?? hostname(),
       host: hostname(),
       pid: process.pid,
-      version: process.version,
+      version: VERSION,
       queues: [...queues.keys()],
       kinds: [...handlers.values()].map(({ job }) => ({ kind: job.kind, version: job.version })),
       schedules: schedules.map((schedule) => schedule.name),

@@ -19,7 +19,7 @@ interface World {
 export async function backendSide(backend: Backend, clock: ManualClock): Promise<Side> {
   const world: World = { backend, clock, pushedCount: 0, claims: [], workers: [], workerCount: 0 }
   await backend.open()
-  for (let place = 0; place < WORKER_COUNT; place += 1) await hire(world, place)
+  await Promise.all(Array.from({ length: WORKER_COUNT }, (_, place) => hire(world, place)))
   return {
     perform: (operation) => perform(world, operation),
     jobs: () => seenJobs(world),
@@ -183,7 +183,7 @@ async function seenJobs({ backend, pushedCount, workers }: World): Promise<reado
       attempt: record.attempt,
       crashCount: record.crashCount,
       token: record.token,
-      runAt: record.runAt,
+      runAt: record.finishedAt === null ? record.runAt : null,
       finishedAt: record.finishedAt,
       reason: record.reason,
       result: record.result,

@@ -306,7 +306,7 @@ function seen(model: Model, number: number): SeenJob | null {
     attempt: job.attempt,
     crashCount: job.crashCount,
     token: job.token,
-    runAt: job.runAt,
+    runAt: job.finishedAt === null ? job.runAt : null,
     finishedAt: job.finishedAt,
     reason: job.reason,
     result: job.result,

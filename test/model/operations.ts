@@ -80,7 +80,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
       type: fc.constant('claim' as const),
       worker: place,
       limit: fc.constantFrom(0, 1, 1, 2, 3, 4),
-      alone: fc.constantFrom(false, false, true),
+      alone: fc.constantFrom(false, false, false, true, true),
       leaseMs: fc.constantFrom(null, 1_000),
     }),
   },
@@ -89,7 +89,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('settle' as const),
       claim: recency,
-      outcome: fc.constantFrom('complete', 'retry', 'snooze', 'release', 'crash', 'crash', 'cancel', 'fail', 'hold'),
+      outcome: fc.constantFrom('complete', 'retry', 'snooze', 'release', 'crash', 'crash', 'crash', 'cancel', 'fail', 'hold'),
       delayMs: durationMs,
       burn: fc.boolean(),
     }),

@@ -21,7 +21,8 @@ export interface SeenJob {
   readonly attempt: number
   readonly crashCount: number
   readonly token: number
-  readonly runAt: number
+  /** Null once it has ended: nothing follows from it any more. */
+  readonly runAt: number | null
   readonly finishedAt: number | null
   readonly reason: string | null
   readonly result: string | null
@@ -30,7 +31,7 @@ export interface SeenJob {
 }
 
 export const START_AT = Date.UTC(2026, 0, 1)
-export const WORKER_COUNT = 8
+export const WORKER_COUNT = 4
 export const RETENTION_MS = 10_000
 
 /** Ids ascend in order of arrival. */
