@@ -37,14 +37,16 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
 })
 
 /** Codes of the command line's own; the library's are in docs/errors.md. */
-export type CliErrorCode = 'USAGE' | 'QUEUE_NOT_FOUND' | 'WORKER_NOT_STARTED' | 'WORKER_FILE' | 'FILE_EXISTS'
+export type CliErrorCode = 'USAGE' | 'QUEUE_NOT_FOUND' | 'WORKER_FILE' | 'WORKER_FAILED' | 'WORKER_NOT_STARTED' | 'WATCH_FAILED' | 'PACKAGE_INVALID'
 
 const CLI_EXIT_OF: Readonly<Record<CliErrorCode, ExitCode>> = Object.freeze({
   USAGE: EXIT.usage,
   QUEUE_NOT_FOUND: EXIT.notFound,
-  WORKER_NOT_STARTED: EXIT.failed,
   WORKER_FILE: EXIT.usage,
-  FILE_EXISTS: EXIT.failed,
+  WORKER_FAILED: EXIT.failed,
+  WORKER_NOT_STARTED: EXIT.failed,
+  WATCH_FAILED: EXIT.failed,
+  PACKAGE_INVALID: EXIT.failed,
 })
 
 /** What only the command line can find wrong. */

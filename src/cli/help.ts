@@ -1,10 +1,7 @@
-/** Words of the help that several commands share. */
+/** Words of the help and readers of options that several commands share. */
 import { InvalidArgumentError } from 'commander'
 
 export const examples = (lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`
-
-/** Collects an option given several times. */
-export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value]
 
 /** A whole number in a range, as an option. */
 export const wholeNumber =
@@ -23,3 +20,12 @@ export const oneOf =
     if (found !== undefined) return found
     throw new InvalidArgumentError(`It must be one of ${words.join(', ')}.`)
   }
+
+/** Collects an option given several times. */
+export const collect = (text: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), text]
+
+/** The same, of a few words. */
+export const collectOf = <const Word extends string>(words: readonly Word[]) => {
+  const read = oneOf(words)
+  return (text: string, earlier: readonly Word[] | undefined): readonly Word[] => [...(earlier ?? []), read(text)]
+}

@@ -15,7 +15,7 @@ export function registerQueues(program: Command): void {
     .addHelpText('after', examples(['kerja queues list', "kerja queues list --json | jq '.queues[] | select(.latencyMs > 60000)'"]))
     .action(async (_options: unknown, command: Command) => {
       const { output, withKerja } = createCli(command)
-      const stats = await withKerja((kerja) => kerja.queues.list())
+      const stats = await withKerja((kerja) => kerja.queues.stats())
       output.value({ queues: stats.map(queueJson) })
       if (stats.length === 0) return output.line('No queues yet: a queue appears with its first job.')
       output.table(QUEUE_COLUMNS, stats.map(queueRow))
@@ -41,7 +41,7 @@ export function registerQueues(program: Command): void {
 
 /** A misspelled name would be paused without complaint, and the queue that was meant would run on. */
 async function refuseUnknown(kerja: Kerja, names: readonly string[]): Promise<void> {
-  const [stats, workers] = await Promise.all([kerja.queues.list(), kerja.workers.list()])
+  const [stats, workers] = await Promise.all([kerja.queues.stats(), kerja.workers.list()])
   const known = new Set([...stats.map(({ queue }) => queue), ...workers.flatMap((worker) => worker.queues)])
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length === 0) return

@@ -1,6 +1,6 @@
 /** `kerja schedules`: what recurs, and stopping, resuming, running or removing it. */
 import type { Command } from 'commander'
-import type { Kerja, ScheduleView } from '../../index.js'
+import type { Kerja, ScheduleStatus } from '../../index.js'
 import { createCli } from '../cli.js'
 import { examples } from '../help.js'
 import { relativeTime, safe } from '../text.js'
@@ -98,7 +98,7 @@ async function act(action: Action, names: readonly string[], command: Command): 
   })
 }
 
-const scheduleRow = (schedule: ScheduleView, now: number): readonly string[] => [
+const scheduleRow = (schedule: ScheduleStatus, now: number): readonly string[] => [
   schedule.name,
   schedule.paused ? 'paused' : 'active',
   ruleWords(schedule),
