@@ -16,8 +16,9 @@ export interface BackoffPolicy {
  * `random` gives a number from 0 to below 1.
  */
 export function backoffMs(policy: BackoffPolicy, attempt: number, random: () => number): number {
-  const failures = attempt > 1 ? attempt : 1
-  const grown = policy.firstMs * policy.factor ** (failures - 1)
+  // Not Math.max, which lets NaN through.
+  const failuresBefore = attempt > 1 ? attempt - 1 : 0
+  const grown = policy.firstMs * policy.factor ** failuresBefore
   // 0 × Infinity is NaN: a first wait of nothing stays nothing, however often it is multiplied.
   const wait = policy.firstMs > 0 ? Math.min(grown, policy.maxMs) : 0
   return Math.max(0, Math.round(jittered(wait, policy.jitter, random)))

@@ -184,6 +184,7 @@ function enter(value: object, walk: Walk): number {
   walk.open[level] = value
   walk.depth = level + 1
   walk.charactersLeft -= 2
+  if (walk.charactersLeft < 0) throw new Overrun()
   return level
 }
 

@@ -19,7 +19,7 @@ const ZONES = [
   'Africa/Cairo',
 ]
 const SPARSE = ['30 2 * * *', '0 0 * * *', '0 9 * * 1-5', '0,30 1,2,3 * * 0', '15 1-3 * * 5']
-// Too many ticks for four years: three days around each change of the clock, and some ordinary ones.
+// Too many ticks for four years: the hours around each change of the clock.
 const DENSE = ['*/15 * * * *', '* * * * *', '0 * * * *', '0 */2 * * *', '*/20 2 * * *']
 
 /** Minutes to add to UTC, for each quarter of an hour: no zone changes between quarters. */
@@ -84,12 +84,12 @@ function ticksOf(pattern: string, zone: string, from: number, to: number): numbe
   return ticks
 }
 
-/** Spans of three days around each change, in UTC days, and one without a change. */
+/** Half a day around each change of the clock, and one day without a change. */
 function spans(offsets: Int16Array): [number, number][] {
-  const found: [number, number][] = [[FROM + 40 * DAY, FROM + 42 * DAY]]
+  const found: [number, number][] = [[FROM + 40 * DAY, FROM + 41 * DAY]]
   for (let index = 1; index < offsets.length; index++) {
-    const day = FROM + Math.floor((index * QUARTER) / DAY) * DAY
-    if (offsets[index] !== offsets[index - 1]) found.push([day - DAY, day + 2 * DAY])
+    const instant = FROM + index * QUARTER
+    if (offsets[index] !== offsets[index - 1]) found.push([instant - DAY / 4, instant + DAY / 4])
   }
   return found
 }

@@ -16,26 +16,29 @@ describe('validateRule', () => {
     },
   )
 
-  it.each([
-    '',
-    ' ',
-    '* * * *',
-    '0 0 0 1 1 * 2030',
-    '*/0 * * * *',
-    '60 * * * *',
-    '0 24 * * *',
-    '0 0 30 2 *',
-    '0 0 31 4,6,9,11 *',
-    '@reboot',
-    'tomorrow',
-    '2030-01-01T00:00:00',
-    'h * * * *',
-    '5/5 * * * *',
-    '1,'.repeat(5_000),
-    '"; drop table',
-    '* * * * *\n* * * * *',
-  ])('refuses %s', (pattern) => {
-    expect(() => validateRule(cron(pattern), 'nightly')).toThrow(expect.objectContaining({ code: 'SCHEDULE_INVALID' }))
+  it('refuses patterns that no cron knows', () => {
+    const patterns = [
+      '',
+      ' ',
+      '* * * *',
+      '0 0 0 1 1 * 2030',
+      '*/0 * * * *',
+      '60 * * * *',
+      '0 24 * * *',
+      '0 0 30 2 *',
+      '0 0 31 4,6,9,11 *',
+      '@reboot',
+      'tomorrow',
+      '2030-01-01T00:00:00',
+      'h * * * *',
+      '5/5 * * * *',
+      '1,'.repeat(5_000),
+      '"; drop table',
+      '* * * * *\n* * * * *',
+    ]
+    for (const pattern of patterns) {
+      expect(() => validateRule(cron(pattern), 'nightly')).toThrow(expect.objectContaining({ code: 'SCHEDULE_INVALID' }))
+    }
   })
 
   it('refuses zones, intervals and combinations that cannot work', () => {
@@ -44,7 +47,7 @@ describe('validateRule', () => {
       cron('* * * * *', ''),
       cron('* * * * *', '+02:00'),
       cron('* * * * *', 'x'.repeat(10_000)),
-      cron('* * * * *', undefined as never),
+      { cron: '* * * * *', everyMs: null, timeZone: undefined as never },
       { cron: null, everyMs: null, timeZone: 'UTC' },
       { cron: '* * * * *', everyMs: 1_000, timeZone: 'UTC' },
       cron(5 as never),

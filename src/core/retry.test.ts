@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CRASHES_ALONE_MAX, decideFailure, decideLapse, type FailedAttempt, type LapsedClaim, SUSPECT_CRASH_COUNT } from './retry.js'
+import { CRASHES_ALONE_MAX, decideFailure, decideLapse, type FailedAttempt, type LapsedClaim } from './retry.js'
+import { SUSPECT_CRASH_COUNT } from './state.js'
 
 const backoff = { firstMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'none' } as const
 const failed = (over: Partial<FailedAttempt> = {}): FailedAttempt => ({

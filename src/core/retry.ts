@@ -1,8 +1,7 @@
 /** What becomes of a job whose attempt failed, ran out of time or died with its process. */
 import { type BackoffPolicy, backoffMs } from './backoff.js'
+import { SUSPECT_CRASH_COUNT } from './state.js'
 
-/** A job seen in this many process deaths is a suspect: from now on it runs alone. */
-export const SUSPECT_CRASH_COUNT = 2
 /** A suspect that crashes this many times while alone fails. */
 export const CRASHES_ALONE_MAX = 3
 

@@ -18,8 +18,8 @@ describe('nearest', () => {
     expect(nearest(word, KNOWN)).toBe(meant)
   })
 
-  it.each(['', 'zebra', 'concurrency', 'x'.repeat(10_000), 'ab', '__proto__', 'toString'])('has no guess for %s', (word) => {
-    expect(nearest(word, KNOWN)).toBeUndefined()
+  it('has no guess where nothing is near', () => {
+    for (const word of ['', 'zebra', 'concurrency', 'x'.repeat(10_000), 'ab', '__proto__', 'toString']) expect(nearest(word, KNOWN)).toBeUndefined()
   })
 
   it('prefers the closer word, then the earlier one', () => {

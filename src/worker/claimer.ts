@@ -8,6 +8,7 @@
 import type { ClaimKind, ClaimRequest, ClaimResult } from '../contract/backend.js'
 import type { ClaimedJob } from '../contract/job.js'
 import { DEFAULTS } from '../core/options.js'
+import { createSuspects, type Suspects } from './suspects.js'
 
 const CLAIMS_IN_FLIGHT_MAX = 2
 
@@ -22,170 +23,146 @@ export interface ClaimerOptions {
   readonly onTrouble: (error: unknown) => void
   /** Whether another claim may go out now: false while settlements pile up or leases are stale. */
   readonly mayClaim: () => boolean
-  /** Suspects wait and this worker is not empty: asks for the right to become empty for one. */
+  /** Asks for the right to become empty for a suspect. */
   readonly askToDrain: () => Promise<boolean>
+  readonly random: () => number
 }
 
-export interface Claimer {
-  /** Work may have arrived, or a slot is free. Cheap; call it often. */
-  wake(): void
+export class Claimer {
+  readonly #options: ClaimerOptions
+  readonly #suspects: Suspects
+  readonly #runningByQueue = new Map<string, number>()
+  #runningCount = 0
+  #requestedCount = 0
+  #claimsInFlight = 0
+  #appetite: 'more' | 'maybe' | 'none' = 'maybe'
+  #wokenDuringClaim = false
+  #aloneRunning = false
+  #troubleWaitMs = 0
+  #closed = false
+  #timer: NodeJS.Timeout | undefined
+  #whenQuiet: (() => void) | undefined
+
+  constructor(options: ClaimerOptions) {
+    this.#options = options
+    this.#suspects = createSuspects({ askToDrain: options.askToDrain, onChange: () => this.pump(), onTrouble: options.onTrouble })
+  }
+
+  get runningCount(): number {
+    return this.#runningCount
+  }
+
+  /** Work may have arrived. Cheap; call it often. */
+  wake(): void {
+    if (this.#claimsInFlight > 0) this.#wokenDuringClaim = true
+    if (this.#appetite !== 'none' || this.#troubleWaitMs > 0) return
+    this.#appetite = 'maybe'
+    clearTimeout(this.#timer)
+    this.pump()
+  }
+
+  /** A job ended and its slot is free. */
+  release(job: ClaimedJob): void {
+    this.#runningCount -= 1
+    this.#runningByQueue.set(job.queue, (this.#runningByQueue.get(job.queue) ?? 1) - 1)
+    // A queue with a limit of its own may have had more than it was allowed to take.
+    if (this.#appetite === 'none' && this.#troubleWaitMs === 0 && (this.#options.queues.get(job.queue) ?? null) !== null) this.#appetite = 'maybe'
+    if (!job.alone) return
+    this.#aloneRunning = false
+    this.#suspects.ended()
+  }
+
   /** Claims now if it is worth it. Called once per turn of the worker. */
-  pump(): void
-  /** A job of the queue ended. */
-  release(job: ClaimedJob): void
-  readonly runningCount: number
-  /** No further claims; resolves when those under way have come back. */
-  close(): Promise<void>
-}
-
-export function createClaimer(options: ClaimerOptions): Claimer {
-  const runningByQueue = new Map<string, number>()
-  let runningCount = 0
-  let requestedCount = 0
-  let claimsInFlight = 0
-  let appetite: 'more' | 'maybe' | 'none' = 'maybe'
-  let wokenDuringClaim = false
-  let suspectsWait = false
-  let aloneRunning = false
-  let drainingUntilMs = 0
-  let nextDrainAtMs = 0
-  let troubleWaitMs = 0
-  let closed = false
-  let timer: NodeJS.Timeout | undefined
-  let whenQuiet: (() => void) | undefined
-
-  const sleep = (ms: number): void => {
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      appetite = 'maybe'
-      pump()
-    }, ms)
-  }
-
-  const send = async (limit: number, queues: ReadonlyMap<string, number>, alone: boolean): Promise<void> => {
-    claimsInFlight += 1
-    requestedCount += limit
-    wokenDuringClaim = false
-    try {
-      const result = await options.claim({
-        workerId: options.workerId(),
-        limit,
-        queues,
-        kinds: options.kinds,
-        alone,
-        expiredRetentionMs: DEFAULTS.job.failedRetentionMs,
-      })
-      troubleWaitMs = 0
-      take(result, limit, alone)
-    } catch (error) {
-      troubleWaitMs = Math.min(Math.max(troubleWaitMs * 2, DEFAULTS.worker.retryFirstMs), DEFAULTS.worker.retryMaxMs)
-      appetite = 'none'
-      options.onTrouble(error)
-      sleep(troubleWaitMs * (0.5 + Math.random() / 2))
-    } finally {
-      claimsInFlight -= 1
-      requestedCount -= limit
-      if (claimsInFlight === 0) whenQuiet?.()
-    }
-    if (troubleWaitMs === 0) pump()
-  }
-
-  const take = (result: ClaimResult, limit: number, alone: boolean): void => {
-    suspectsWait = result.suspectsWait
-    runningCount += result.jobs.length
-    for (const job of result.jobs) {
-      runningByQueue.set(job.queue, (runningByQueue.get(job.queue) ?? 0) + 1)
-      aloneRunning ||= job.alone
-    }
-    if (result.jobs.length > 0) options.onJobs(result.jobs)
-    if (alone && result.jobs.length === 0) nextDrainAtMs = performance.now() + DEFAULTS.worker.suspectDrainMs
-    if (!alone && result.jobs.length === limit) appetite = 'more'
-    else if (alone || wokenDuringClaim) appetite = 'maybe'
-    else appetite = 'none'
-    if (appetite !== 'none') return
-    sleep(Math.min(result.nextDueInMs ?? DEFAULTS.worker.pollMs, DEFAULTS.worker.pollMs))
-  }
-
-  /** What each queue may still take. Queues with a limit of their own take part in one claim at a time, so that it cannot be overshot. */
-  const openQueues = (limit: number): Map<string, number> => {
-    const open = new Map<string, number>()
-    for (const [queue, own] of options.queues) {
-      const room = own === null ? limit : claimsInFlight > 0 ? 0 : Math.min(limit, own - (runningByQueue.get(queue) ?? 0))
-      if (room > 0) open.set(queue, room)
-    }
-    return open
-  }
-
-  const pump = (): void => {
-    const claimsMax = appetite === 'more' ? CLAIMS_IN_FLIGHT_MAX : 1
-    if (closed || aloneRunning || appetite === 'none' || claimsInFlight >= claimsMax || !options.mayClaim()) return
-    if (suspectsWait && considerSuspect()) return
-    const free = options.concurrency - runningCount - requestedCount
-    const limit = Math.min(free, Math.ceil(options.concurrency / CLAIMS_IN_FLIGHT_MAX))
+  pump(): void {
+    const { concurrency, mayClaim } = this.#options
+    const claimsMax = this.#appetite === 'more' ? CLAIMS_IN_FLIGHT_MAX : 1
+    if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax || !mayClaim()) return
+    const suspect = this.#suspects.decide(this.#runningCount === 0 && this.#claimsInFlight === 0)
+    if (suspect === 'hold') return
+    if (suspect === 'fetch') return void this.#send(1, this.#openQueues(1), true)
+    const free = concurrency - this.#runningCount - this.#requestedCount
+    const limit = Math.min(free, Math.ceil(concurrency / CLAIMS_IN_FLIGHT_MAX))
     // While a claim is out, a small one is not worth a second write: the slots that free meanwhile join the next.
-    if (limit <= 0 || (claimsInFlight > 0 && limit < options.concurrency / 4)) return
-    const queues = openQueues(limit)
+    if (limit <= 0 || (this.#claimsInFlight > 0 && limit < concurrency / 4)) return
+    const queues = this.#openQueues(limit)
     let room = 0
     for (const own of queues.values()) room += own
     if (room === 0) return
-    void send(Math.min(limit, room), queues, false)
-    pump()
+    void this.#send(Math.min(limit, room), queues, false)
+    this.pump()
   }
 
-  /** True when normal claiming must wait: a suspect is being fetched, or this worker is becoming empty for one. */
-  const considerSuspect = (): boolean => {
-    const now = performance.now()
-    if (now < nextDrainAtMs) return false
-    if (runningCount === 0 && claimsInFlight === 0) {
-      void send(1, openQueues(1), true)
-      return true
+  /** No further claims; resolves when those under way have come back. */
+  close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    return new Promise((resolve) => {
+      if (this.#claimsInFlight === 0) resolve()
+      else this.#whenQuiet = resolve
+    })
+  }
+
+  async #send(limit: number, queues: ReadonlyMap<string, number>, alone: boolean): Promise<void> {
+    const { workerId, kinds, claim } = this.#options
+    this.#claimsInFlight += 1
+    this.#requestedCount += limit
+    this.#wokenDuringClaim = false
+    let result: ClaimResult | undefined
+    try {
+      result = await claim({ workerId: workerId(), limit, queues, kinds, alone, expiredRetentionMs: DEFAULTS.job.failedRetentionMs })
+    } catch (error) {
+      this.#rest(error)
     }
-    if (drainingUntilMs === 0) {
-      drainingUntilMs = now + DEFAULTS.worker.suspectDrainMs
-      void options.askToDrain().then((granted) => {
-        if (!granted) endDrain()
-      }, options.onTrouble)
+    this.#claimsInFlight -= 1
+    this.#requestedCount -= limit
+    if (result !== undefined) {
+      this.#troubleWaitMs = 0
+      this.#take(result, limit, alone)
     }
-    if (now < drainingUntilMs) return true
-    endDrain()
-    return false
+    if (this.#claimsInFlight === 0) this.#whenQuiet?.()
+    if (result !== undefined) this.pump()
   }
 
-  const endDrain = (): void => {
-    drainingUntilMs = 0
-    nextDrainAtMs = performance.now() + 2 * DEFAULTS.worker.suspectDrainMs
-    pump()
+  #take(result: ClaimResult, limit: number, alone: boolean): void {
+    this.#suspects.note(result.suspectsWait)
+    this.#runningCount += result.jobs.length
+    for (const job of result.jobs) {
+      this.#runningByQueue.set(job.queue, (this.#runningByQueue.get(job.queue) ?? 0) + 1)
+      this.#aloneRunning ||= job.alone
+    }
+    if (alone && result.jobs.length === 0) this.#suspects.refused()
+    if (!alone && result.jobs.length === limit) this.#appetite = 'more'
+    // A suspect seen for the first time is worth another look at once, by `decide`.
+    else if (alone || this.#wokenDuringClaim || (result.suspectsWait && this.#runningCount === 0)) this.#appetite = 'maybe'
+    else this.#sleep(Math.min(result.nextDueInMs ?? DEFAULTS.worker.pollMs, DEFAULTS.worker.pollMs))
+    if (result.jobs.length > 0) this.#options.onJobs(result.jobs)
   }
 
-  return {
-    wake() {
-      if (claimsInFlight > 0) wokenDuringClaim = true
-      if (appetite !== 'none') return
-      appetite = 'maybe'
-      clearTimeout(timer)
-      if (troubleWaitMs === 0) pump()
-    },
-    pump,
-    release(job) {
-      runningCount -= 1
-      runningByQueue.set(job.queue, (runningByQueue.get(job.queue) ?? 1) - 1)
-      // A queue with a limit of its own may have had more than it was allowed to take.
-      if (appetite === 'none' && (options.queues.get(job.queue) ?? null) !== null) appetite = 'maybe'
-      if (job.alone) {
-        aloneRunning = false
-        drainingUntilMs = 0
-      }
-    },
-    get runningCount() {
-      return runningCount
-    },
-    close: () => {
-      closed = true
-      clearTimeout(timer)
-      return new Promise((resolve) => {
-        if (claimsInFlight === 0) resolve()
-        else whenQuiet = resolve
-      })
-    },
+  #rest(error: unknown): void {
+    const { retryFirstMs, retryMaxMs } = DEFAULTS.worker
+    this.#troubleWaitMs = Math.min(Math.max(this.#troubleWaitMs * 2, retryFirstMs), retryMaxMs)
+    this.#options.onTrouble(error)
+    // Jitter keeps a fleet from coming back all at once.
+    this.#sleep(this.#troubleWaitMs * (0.5 + this.#options.random() / 2))
+  }
+
+  #sleep(ms: number): void {
+    this.#appetite = 'none'
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    this.#timer = setTimeout(() => {
+      this.#appetite = 'maybe'
+      this.pump()
+    }, ms)
+  }
+
+  /** What each queue may still take. Queues with a limit of their own take part in one claim at a time, so that it cannot be overshot. */
+  #openQueues(limit: number): Map<string, number> {
+    const open = new Map<string, number>()
+    for (const [queue, own] of this.#options.queues) {
+      const room = own === null ? limit : this.#claimsInFlight > 0 ? 0 : Math.min(limit, own - (this.#runningByQueue.get(queue) ?? 0))
+      if (room > 0) open.set(queue, room)
+    }
+    return open
   }
 }

@@ -5,12 +5,15 @@ import { DEFAULTS } from '../core/options.js'
 import { isOutcome, type Outcome } from '../core/outcome.js'
 import { decideFailure } from '../core/retry.js'
 import { retryAfterMs } from '../core/retry-after.js'
-import type { Handler } from '../define/job.js'
+import type { Handler } from '../define/definition.js'
 import { isKerjaError, KerjaError } from '../errors.js'
+import type { EventHub } from '../observe/events.js'
+import type { Logger } from '../observe/logger.js'
+import type { Active } from './active.js'
 import type { RunServices } from './context.js'
-import type { Active, ExecutorOptions } from './executor.js'
 import { monotonicMs } from './lease-thread.js'
 import { encodeResult } from './payload.js'
+import type { Recorder } from './recorder.js'
 
 export interface Judge {
   servicesOf(handler: Handler, job: ClaimedJob): RunServices
@@ -22,7 +25,15 @@ export interface Judge {
   report(entry: Active, outcome: SettlementOutcome, result: SettleResult): void
 }
 
-type JudgeOptions = Pick<ExecutorOptions, 'services' | 'recorder' | 'events' | 'logger' | 'random' | 'holds'>
+export interface JudgeOptions {
+  readonly services: Omit<RunServices, 'encodeResult' | 'completion' | 'log'>
+  readonly recorder: Recorder
+  readonly events: EventHub
+  readonly logger: Logger
+  readonly random: () => number
+  /** Reads whether a completion written on the caller's transaction holds. */
+  readonly holds: (job: ClaimedJob) => Promise<boolean>
+}
 
 export function createJudge(options: JudgeOptions): Judge {
   const { events, logger } = options
@@ -127,7 +138,7 @@ const notCommitted = (job: ClaimedJob): KerjaError =>
     `The handler of job ${job.jobId} returned ctx.complete(…, { tx }), but the completion is not in the store: the transaction was rolled back or is still open.`,
   )
 
-function createReporter(events: ExecutorOptions['events']): Judge['report'] {
+function createReporter(events: EventHub): Judge['report'] {
   return ({ job, startedAtMs }, outcome, result) => {
     const { jobId: id, kind, queue, attempt } = job
     if (result === 'lost') return events.emit('job.lost', { id, kind, queue, why: `its ${outcome.outcome} came too late` })

@@ -3,7 +3,7 @@ import { type Duration, parseDuration } from '../core/duration.js'
 import { checkInteger, checkName } from '../core/names.js'
 import { DEFAULTS } from '../core/options.js'
 import { rejectUnknown } from '../core/suggest.js'
-import type { Handler } from '../define/job.js'
+import type { Handler } from '../define/definition.js'
 import type { ScheduleDeclaration } from '../define/schedule.js'
 import { KerjaError, quote } from '../errors.js'
 

@@ -2,7 +2,7 @@
 import type { Backend } from '../contract/backend.js'
 import type { ScheduleDefinition } from '../contract/coordination.js'
 import type { NewJob } from '../contract/job.js'
-import type { AnyJob, EnqueueOptions } from '../define/job.js'
+import type { AnyJob, EnqueueOptions } from '../define/definition.js'
 import type { ScheduleDeclaration } from '../define/schedule.js'
 import type { EventHub } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'

@@ -2,7 +2,7 @@
 import type { ClaimedJob } from '../contract/job.js'
 import { decode, encode } from '../core/codec.js'
 import { DEFAULTS } from '../core/options.js'
-import type { AnyJob } from '../define/job.js'
+import type { AnyJob } from '../define/definition.js'
 import { KerjaError } from '../errors.js'
 
 /**

@@ -15,8 +15,8 @@ import { createExpire } from '../maintenance/expire.js'
 import { createRescue } from '../maintenance/rescue.js'
 import { createRetention } from '../maintenance/retention.js'
 import { createScheduler } from '../scheduler/scheduler.js'
-import { type Claimer, createClaimer } from './claimer.js'
-import { createExecutor, type Executor } from './executor.js'
+import { Claimer } from './claimer.js'
+import { Executor } from './executor.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
 import { monotonicMs } from './lease-thread.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
@@ -108,7 +108,7 @@ export class Worker {
    * Enqueueing through the same Kerja goes on. Idempotent; never longer than the grace plus a few seconds, even with the backend away.
    */
   stop(): Promise<void> {
-    this.#stopped ??= this.#state === 'running' ? this.#drain() : Promise.resolve().then(() => void (this.#state = 'stopped'))
+    this.#stopped ??= this.#drain()
     return this.#stopped
   }
 
@@ -117,6 +117,10 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
+    if (this.#state !== 'running') {
+      this.#state = 'stopped'
+      return
+    }
     this.#state = 'draining'
     this.#stopListening?.()
     const deadlineMs = performance.now() + this.#options.shutdownGraceMs
@@ -178,7 +182,7 @@ export class Worker {
       onLost: (jobId, token) => this.#executor.lose(jobId, token, 'its progress was refused'),
       onTrouble,
     })
-    this.#executor = createExecutor({
+    this.#executor = new Executor({
       handlers: this.#options.handlers,
       settler: this.#settler,
       recorder: this.#recorder,
@@ -200,7 +204,7 @@ export class Worker {
   #createClaimer(onTrouble: (error: unknown) => void): Claimer {
     const { handlers, concurrency, queues } = this.#options
     const grace = DEFAULTS.worker.leaseGraceMs
-    return createClaimer({
+    return new Claimer({
       workerId: () => this.#id,
       concurrency,
       queues,
@@ -217,6 +221,7 @@ export class Worker {
       onTrouble,
       // Unacknowledged ends beyond one round of slots mean that the store does not keep up: claiming more would only pile up more.
       mayClaim: () => !this.#leasesStale && this.#settler.pendingCount <= 2 * concurrency,
+      random: Math.random,
       askToDrain: () => this.#backend.coordination.lead({ role: 'suspects', workerId: this.#id, ttlMs: DEFAULTS.worker.suspectDrainMs }),
     })
   }
@@ -279,7 +284,10 @@ export class Worker {
   }
 
   #onBeat(result: BeatResult, askedAtMs: number): void {
-    if (!result.alive) return this.#revive('the store has declared this worker dead')
+    if (!result.alive) {
+      this.#revive('the store has declared this worker dead')
+      return
+    }
     if (this.#leasesStale && this.#reviving === undefined) {
       this.#leasesStale = false
       this.#claimer.wake()
