@@ -29,11 +29,13 @@ export interface Cli {
 export function createCli(command: Command): Cli {
   const options = command.optsWithGlobals<GlobalOptions>()
   const cwd = process.cwd()
+  const write = process.stdout.write.bind(process.stdout)
   const output = createOutput({
     json: options.json === true,
     color: wantsColor(options, process.env, process.stdout.isTTY === true),
-    width: process.stdout.isTTY === true ? process.stdout.columns : null,
-    out: (text) => void process.stdout.write(text),
+    // A terminal of unknown size says 0.
+    width: process.stdout.isTTY === true ? process.stdout.columns || null : null,
+    out: (text) => void write(text),
     err: (text) => void process.stderr.write(text),
   })
   let loading: Promise<LoadedConfig | null> | undefined
@@ -41,7 +43,7 @@ export function createCli(command: Command): Cli {
     loading ??= loadConfig(cwd, options.config)
     return loading
   }
-  const target = async () => resolveTarget({ flag: options.backend, env: process.env, loaded: await config() })
+  const target = async () => resolveTarget({ cwd, flag: options.backend, env: process.env, loaded: await config() })
   return {
     output,
     options,

@@ -37,7 +37,10 @@ async function readConfig(file: string): Promise<KerjaConfig> {
     throw new KerjaError('CONFIG_INVALID', `${file} cannot be loaded: ${words}`, { cause: error })
   }
   if (typeof exported !== 'object' || exported === null)
-    throw new KerjaError('CONFIG_INVALID', `${file} has no configuration as its default export. Write: export default defineConfig({ worker: './worker.ts' })`)
+    throw new KerjaError(
+      'CONFIG_INVALID',
+      `${file} has no configuration as its default export. Write: export default defineConfig({ worker: './worker.ts' })`,
+    )
   return exported as KerjaConfig
 }
 

@@ -37,7 +37,15 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
 })
 
 /** Codes of the command line's own; the library's are in docs/errors.md. */
-export type CliErrorCode = 'USAGE' | 'QUEUE_NOT_FOUND' | 'WORKER_FILE' | 'WORKER_FAILED' | 'WORKER_NOT_STARTED' | 'WATCH_FAILED' | 'PACKAGE_INVALID'
+export type CliErrorCode =
+  | 'USAGE'
+  | 'QUEUE_NOT_FOUND'
+  | 'WORKER_FILE'
+  | 'WORKER_FAILED'
+  | 'WORKER_NOT_STARTED'
+  | 'WATCH_FAILED'
+  | 'PACKAGE_INVALID'
+  | 'FILE_EXISTS'
 
 const CLI_EXIT_OF: Readonly<Record<CliErrorCode, ExitCode>> = Object.freeze({
   USAGE: EXIT.usage,
@@ -47,6 +55,7 @@ const CLI_EXIT_OF: Readonly<Record<CliErrorCode, ExitCode>> = Object.freeze({
   WORKER_NOT_STARTED: EXIT.failed,
   WATCH_FAILED: EXIT.failed,
   PACKAGE_INVALID: EXIT.failed,
+  FILE_EXISTS: EXIT.failed,
 })
 
 /** What only the command line can find wrong. */
@@ -73,8 +82,10 @@ export function judge(error: unknown): { readonly exitCode: ExitCode; readonly r
     if (error.code === 'commander.help') return { exitCode: EXIT.usage, report: null }
     return { exitCode: EXIT.usage, report: { code: 'USAGE', message: error.message.replace(/^error: /, ''), docs: 'kerja --help' } }
   }
-  if (error instanceof CliError) return { exitCode: CLI_EXIT_OF[error.code], report: { code: error.code, message: error.message, docs: 'docs/cli.md' } }
-  if (isKerjaError(error)) return { exitCode: EXIT_OF[error.code] ?? EXIT.failed, report: { code: error.code, message: error.message, docs: error.docs } }
+  if (error instanceof CliError)
+    return { exitCode: CLI_EXIT_OF[error.code], report: { code: error.code, message: error.message, docs: 'docs/cli.md' } }
+  if (isKerjaError(error))
+    return { exitCode: EXIT_OF[error.code] ?? EXIT.failed, report: { code: error.code, message: error.message, docs: error.docs } }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { exitCode: EXIT.failed, report: { code: 'INTERNAL', message, docs: null } }
 }

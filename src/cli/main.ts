@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** Entry of the `kerja` command: runs it, prints what went wrong once, sets the exit code. */
-import { readFileSync } from 'node:fs'
 import { type ErrorReport, judge } from './exit.js'
 import { createProgram } from './program.js'
 import { safeLines, toJson } from './text.js'
+import { ownVersion } from './version.js'
 
 // `kerja jobs list | head` closes our stdout early: that is the reader's good right, not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -21,9 +21,8 @@ function printError({ code, message, docs }: ErrorReport, json: boolean): void {
   process.stderr.write(`${lines.join('\n')}\n`)
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 try {
-  await createProgram(version).parseAsync(process.argv)
+  await createProgram(ownVersion()).parseAsync(process.argv)
 } catch (error) {
   const { exitCode, report } = judge(error)
   process.exitCode = exitCode

@@ -114,7 +114,9 @@ const failed = (path: string, why: string, cause?: unknown): CliError => new Cli
 function asWatchError(error: unknown, path: string): CliError {
   if (error instanceof CliError) return error
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC') return failed(path, 'the system grants no more watches. Raise fs.inotify.max_user_watches, or leave folders out with --ignore', error)
-  if (code === 'EMFILE') return failed(path, 'too many files are open. Raise the limit (ulimit -n, fs.inotify.max_user_instances), or use --ignore', error)
+  if (code === 'ENOSPC')
+    return failed(path, 'the system grants no more watches. Raise fs.inotify.max_user_watches, or leave folders out with --ignore', error)
+  if (code === 'EMFILE')
+    return failed(path, 'too many files are open. Raise the limit (ulimit -n, fs.inotify.max_user_instances), or use --ignore', error)
   return failed(path, message, error)
 }

@@ -8,6 +8,7 @@ import { importFile } from './import-file.js'
 
 /** Kerja publishes on it, whichever copy of the package the worker file imports. */
 const STARTED_CHANNEL = 'kerja.worker.started'
+const LOADER_FRAME = /^\s+at .*[\\/]jiti[\\/]dist[\\/]/
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 const SIGNAL_EXIT_CODES = Object.freeze({ SIGTERM: 143, SIGINT: 130 })
 
@@ -20,7 +21,8 @@ export interface RunWorkerFileOptions {
 export function findWorkerFile(cwd: string, given: string | undefined, loaded: LoadedConfig | null): string {
   const file = workerFile(cwd, given, loaded)
   if (file === null) {
-    const where = loaded === null ? 'There is no kerja.config here, and no --file was given' : `${loaded.file} names no worker file, and no --file was given`
+    const where =
+      loaded === null ? 'There is no kerja.config here, and no --file was given' : `${loaded.file} names no worker file, and no --file was given`
     throw new CliError('WORKER_FILE', `${where}. Write defineConfig({ worker: './worker.ts' }), or begin with: kerja init`)
   }
   if (existsSync(file)) return file
@@ -58,9 +60,16 @@ async function importWorker(file: string): Promise<void> {
     await importFile(file)
   } catch (error) {
     if (isKerjaError(error)) throw error
-    const words = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new CliError('WORKER_FAILED', `${file} threw: ${words}`, { cause: error })
+    throw new CliError('WORKER_FAILED', `${file} threw: ${describe(error)}`, { cause: error })
   }
+}
+
+/** With the frames of the project: those of the loader and of this command say nothing about it. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const lines = (error.stack ?? error.message).split('\n')
+  const loader = lines.findIndex((line) => LOADER_FRAME.test(line))
+  return (loader === -1 ? lines : lines.slice(0, loader)).join('\n')
 }
 
 const notStarted = (file: string): CliError =>

@@ -1,11 +1,12 @@
 /** `kerja enqueue`: a job by its kind, without its definition. */
 import { text as readText } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { defineJob, type EnqueueOptions, type Kerja, PRIORITIES, type Priority, type } from '../../index.js'
+import { defineJob, type EnqueueOptions, type Kerja, type Priority, type } from '../../index.js'
 import { createCli } from '../cli.js'
 import { CliError } from '../exit.js'
 import { collect, examples, oneOf, wholeNumber } from '../help.js'
 import { safe } from '../text.js'
+import { PRIORITIES } from '../words.js'
 
 interface Options {
   readonly delay?: string
@@ -65,7 +66,11 @@ function parsePayload(json: string): unknown {
     return JSON.parse(json)
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError('USAGE', `The payload is not JSON (${words}). Quote it for the shell: '{"to":"ana@example.com"}', or pass - and send it on stdin.`, { cause })
+    throw new CliError(
+      'USAGE',
+      `The payload is not JSON (${words}). Quote it for the shell: '{"to":"ana@example.com"}', or pass - and send it on stdin.`,
+      { cause },
+    )
   }
 }
 

@@ -38,7 +38,9 @@ export function registerJobsShow(jobs: Command): void {
             missing ??= error
           }
         }
-        output.value({ jobs: shown.map(({ job, attempts, logs }) => ({ ...jobJson(job), attempts: attempts.map(attemptJson), logs: logs.map(logLineJson) })) })
+        output.value({
+          jobs: shown.map(({ job, attempts, logs }) => ({ ...jobJson(job), attempts: attempts.map(attemptJson), logs: logs.map(logLineJson) })),
+        })
         for (const [index, one] of shown.entries()) {
           if (index > 0) output.line()
           print(one, output)
@@ -110,7 +112,8 @@ function printFailure(output: Output, { failure }: Job): void {
   if (failure === null) return
   output.line(`  ${output.paint('dim', 'failure')}`)
   const code = failure.code === null ? '' : ` (${failure.code})`
-  const stack = failure.stack?.includes(failure.message) === true ? failure.stack : `${failure.name}${code}: ${failure.message}\n${failure.stack ?? ''}`
+  const stack =
+    failure.stack?.includes(failure.message) === true ? failure.stack : `${failure.name}${code}: ${failure.message}\n${failure.stack ?? ''}`
   for (const text of safeLines(stack.trimEnd())) output.line(`    ${text}`)
 }
 

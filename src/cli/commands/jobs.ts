@@ -1,11 +1,12 @@
 /** `kerja jobs`: find jobs, and retry, cancel or delete them. `show` has a file of its own. */
 import type { Command } from 'commander'
-import { JOB_STATES, type Job, type JobListQuery, type JobOutcome, type JobState, type Kerja } from '../../index.js'
+import type { Job, JobListQuery, JobOutcome, JobState, Kerja } from '../../index.js'
 import { createCli } from '../cli.js'
 import { EXIT } from '../exit.js'
 import { collectOf, examples, wholeNumber } from '../help.js'
 import { cut, relativeTime } from '../text.js'
 import { jobDetail, jobJson } from '../views.js'
+import { JOB_STATES } from '../words.js'
 import { registerJobsShow } from './jobs-show.js'
 
 const PAGE_JOBS_MAX = 200
@@ -56,7 +57,10 @@ async function list({ state, ...filters }: ListOptions, command: Command): Promi
   output.value({ jobs: page.jobs.map(jobJson), next: page.next })
   if (page.jobs.length === 0) return output.line('No jobs.')
   const now = Date.now()
-  output.table(COLUMNS, page.jobs.map((job) => jobRow(job, now)))
+  output.table(
+    COLUMNS,
+    page.jobs.map((job) => jobRow(job, now)),
+  )
   if (page.next !== null) output.line(`more: --cursor ${page.next}`)
 }
 

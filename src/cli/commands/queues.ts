@@ -46,5 +46,8 @@ async function refuseUnknown(kerja: Kerja, names: readonly string[]): Promise<vo
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length === 0) return
   const list = known.size === 0 ? 'There are none yet' : `Known are ${[...known].sort().join(', ')}`
-  throw new CliError('QUEUE_NOT_FOUND', `No job and no worker uses the queue ${unknown.join(', ')}. ${list}. Nothing was changed; --force does it all the same.`)
+  throw new CliError(
+    'QUEUE_NOT_FOUND',
+    `No job and no worker uses the queue ${unknown.join(', ')}. ${list}. Nothing was changed; --force does it all the same.`,
+  )
 }

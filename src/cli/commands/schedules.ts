@@ -73,7 +73,10 @@ export function registerSchedules(program: Command): void {
       const found = await withKerja((kerja) => kerja.schedules.list())
       output.value({ schedules: found.map(scheduleJson) })
       if (found.length === 0) return output.line('No schedules: declare them with kerja.worker({ schedules: [defineSchedule(…)] }).')
-      output.table(COLUMNS, found.map((schedule) => scheduleRow(schedule, Date.now())))
+      output.table(
+        COLUMNS,
+        found.map((schedule) => scheduleRow(schedule, Date.now())),
+      )
     })
   for (const action of ACTIONS) {
     schedules

@@ -1,6 +1,6 @@
 /** `kerja status`: the system on one page. */
 import type { Command } from 'commander'
-import { type Kerja, type QueueStatus, isKerjaError, type ScheduleStatus, type WorkerStatus } from '../../index.js'
+import { isKerjaError, type Kerja, type QueueStatus, type ScheduleStatus, type WorkerStatus } from '../../index.js'
 import { createCli } from '../cli.js'
 import { judge } from '../exit.js'
 import { examples } from '../help.js'
@@ -27,10 +27,10 @@ export function registerStatus(program: Command): void {
     .addHelpText('after', examples(['kerja status', "kerja status --json | jq '.workers.alive'"]))
     .action(async (_options: unknown, command: Command) => {
       const { output, target, withKerja } = createCli(command)
-      const { source } = await target()
+      const { source, location } = await target()
       await withKerja(async (kerja) => {
         const answer = await ask(kerja)
-        const backend = { location: kerja.location, source }
+        const backend = { location, source }
         if (answer.overview === null) return unreachable(output, backend, answer.error)
         output.value({ backend: { ...backend, reachable: true, error: null }, ...overviewJson(answer.overview) })
         print(output, backend, answer.overview)
@@ -38,7 +38,9 @@ export function registerStatus(program: Command): void {
     })
 }
 
-async function ask(kerja: Kerja): Promise<{ readonly overview: Overview; readonly error: null } | { readonly overview: null; readonly error: unknown }> {
+async function ask(
+  kerja: Kerja,
+): Promise<{ readonly overview: Overview; readonly error: null } | { readonly overview: null; readonly error: unknown }> {
   try {
     const [queues, workers, schedules] = await Promise.all([kerja.queues.stats(), kerja.workers.list(), kerja.schedules.list()])
     return { overview: { queues, workers, schedules }, error: null }
@@ -66,7 +68,12 @@ function overviewJson({ queues, workers, schedules }: Overview) {
 function unreachable(output: Output, backend: BackendFacts, error: unknown): void {
   const { exitCode, report } = judge(error)
   process.exitCode = exitCode
-  output.value({ backend: { ...backend, reachable: false, error: { code: report?.code, message: report?.message } }, queues: [], workers: null, schedules: null })
+  output.value({
+    backend: { ...backend, reachable: false, error: { code: report?.code, message: report?.message } },
+    queues: [],
+    workers: null,
+    schedules: null,
+  })
   output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
   output.line(`reachable  ${output.paint('red', 'no')}: ${report?.code} ${safe(report?.message ?? '')}`)
 }
@@ -82,8 +89,8 @@ function print(output: Output, backend: BackendFacts, overview: Overview): void 
   const due = schedules.dueCount === 0 ? '' : `, ${output.paint('yellow', `${schedules.dueCount} due`)}`
   output.line(`schedules  ${schedules.count}${paused}${due}${next}`)
   output.line()
-  if (overview.queues.length === 0) return output.line('No queues yet: a queue appears with its first job.')
-  output.table(QUEUE_COLUMNS, overview.queues.map(queueRow))
+  if (overview.queues.length === 0) output.line('No queues yet: a queue appears with its first job.')
+  else output.table(QUEUE_COLUMNS, overview.queues.map(queueRow))
 }
 
 function scheduleFacts(schedules: readonly ScheduleStatus[], now: number) {
