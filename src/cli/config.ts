@@ -1,7 +1,7 @@
 /** Finds and loads kerja.config.{ts,mts,js,mjs}: from the working directory upward, as far as the nearest package.json. */
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { isKerjaError, type KerjaConfig, KerjaError } from '../index.js'
+import { defineConfig, isKerjaError, type KerjaConfig, KerjaError } from '../index.js'
 import { importFile } from './import-file.js'
 
 const CONFIG_NAMES = ['kerja.config.ts', 'kerja.config.mts', 'kerja.config.js', 'kerja.config.mjs'] as const
@@ -31,17 +31,17 @@ async function readConfig(file: string): Promise<KerjaConfig> {
   let exported: unknown
   try {
     exported = ((await importFile(file)) as { default?: unknown }).default
+    // A file may have left defineConfig out: its content is checked all the same.
+    if (typeof exported === 'object' && exported !== null) return defineConfig(exported)
   } catch (error) {
     // defineConfig itself found the fault: its words are better than ours.
     const words = isKerjaError(error) ? error.message : `${error}`
     throw new KerjaError('CONFIG_INVALID', `${file} cannot be loaded: ${words}`, { cause: error })
   }
-  if (typeof exported !== 'object' || exported === null)
-    throw new KerjaError(
-      'CONFIG_INVALID',
-      `${file} has no configuration as its default export. Write: export default defineConfig({ worker: './worker.ts' })`,
-    )
-  return exported as KerjaConfig
+  throw new KerjaError(
+    'CONFIG_INVALID',
+    `${file} has no configuration as its default export. Write: export default defineConfig({ worker: './worker.ts' })`,
+  )
 }
 
 /** The worker file that --file or the configuration names, absolute; null when neither does. */

@@ -100,7 +100,7 @@ function extendIgnored(text: string | null): string | null {
 
 function nextCommands(folder: string, cwd: string): readonly string[] {
   const { install, exec } = packageManager(folder, process.env.npm_config_user_agent)
-  const enter = folder === cwd ? '' : `cd ${relative(cwd, folder)} && `
+  const enter = folder === cwd ? '' : `cd ${quoteForShell(relative(cwd, folder))} && `
   return [`${enter}${install}`, `${exec} kerja dev`, `${exec} kerja enqueue ${TEMPLATE_JOB.kind} '${TEMPLATE_JOB.payload}'`]
 }
 
@@ -112,5 +112,7 @@ function print(output: Output, folder: string, done: Done, next: readonly string
   output.line('Next:')
   for (const command of next) output.line(`  ${command}`)
 }
+
+const quoteForShell = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
 const readIfThere = (path: string): string | null => (existsSync(path) ? readFileSync(path, 'utf8') : null)
