@@ -12,7 +12,7 @@ import { isOutcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
 import type { Active } from './active.js'
-import { Run } from './context.js'
+import { Run, type RunServices } from './context.js'
 import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
@@ -30,12 +30,14 @@ export interface ExecutorOptions extends JudgeOptions {
 export class Executor {
   readonly #options: ExecutorOptions
   readonly #judge: Judge
+  readonly #known: ReadonlyMap<string, { readonly handler: Handler; readonly services: RunServices }>
   readonly #active = new Map<string, Active>()
   #overrunCount = 0
 
   constructor(options: ExecutorOptions) {
     this.#options = options
     this.#judge = createJudge(options)
+    this.#known = new Map([...options.handlers].map(([kind, handler]) => [kind, { handler, services: this.#judge.servicesOf(handler) }]))
   }
 
   /** Runs from claim to acknowledged settlement. */
@@ -45,13 +47,12 @@ export class Executor {
 
   /** `claimedAtMs`: monotonic, when the claim came back. */
   start(job: ClaimedJob, claimedAtMs: number): void {
-    const handler = this.#options.handlers.get(job.kind)
-    if (handler === undefined)
-      throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
-    const run = new Run(job, this.#judge.servicesOf(handler, job))
+    const known = this.#known.get(job.kind)
+    if (known === undefined) throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
+    const run = new Run(job, known.services)
     const entry: Active = { job, run, claimedAtMs, timer: undefined, startedAtMs: claimedAtMs, settling: false, overrun: false }
     this.#active.set(job.jobId, entry)
-    void this.#execute(entry, handler)
+    void this.#execute(entry, known.handler)
   }
 
   /** Compares with what the store says is held; aborts what is lost or to be cancelled. */
@@ -80,6 +81,7 @@ export class Executor {
     for (const entry of this.#active.values()) this.#settle(entry, this.#judge.interrupted(entry))
   }
 
+  /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
   async #execute(entry: Active, handler: Handler): Promise<void> {
     let payload: unknown
     try {
@@ -88,18 +90,25 @@ export class Executor {
     } catch (error) {
       return this.#settle(entry, { outcome: 'hold', reason: 'invalid', failure: toJobFailure(error) })
     }
-    this.#settle(entry, await this.#run(entry, handler, payload))
-  }
-
-  async #run(entry: Active, handler: Handler, payload: unknown): Promise<SettlementOutcome | null> {
+    let outcome: SettlementOutcome | null
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
       if (returned instanceof Promise || isThenable(returned)) returned = await returned
-      return await this.#judge.returned(entry, handler, returned)
+      const judged = this.#judge.returned(entry, handler, returned)
+      outcome = judged instanceof Promise ? await judged : judged
     } catch (error) {
-      if (!isOutcome(error)) return this.#judge.threw(entry, handler, error)
-      return this.#judge.returned(entry, handler, error).catch((inner) => this.#judge.threw(entry, handler, inner))
+      outcome = isOutcome(error) ? await this.#thrown(entry, handler, error) : this.#judge.threw(entry, handler, error)
+    }
+    this.#settle(entry, outcome)
+  }
+
+  /** An outcome that was thrown counts like one that was returned. */
+  async #thrown(entry: Active, handler: Handler, outcome: unknown): Promise<SettlementOutcome | null> {
+    try {
+      return await this.#judge.returned(entry, handler, outcome)
+    } catch (error) {
+      return this.#judge.threw(entry, handler, error)
     }
   }
 
@@ -109,8 +118,8 @@ export class Executor {
     if (timeoutMs !== null) entry.timer = startTimer(timeoutMs, () => this.#expire(entry, timeoutMs))
     const { events } = this.#options
     if (!events.has('job.started')) return
-    const { jobId: id, kind, queue, attempt, claimedAt, runAt } = entry.job
-    events.emit('job.started', { id, kind, queue, attempt, waitedMs: Math.max(0, claimedAt - runAt) })
+    const { jobId: id, kind, queue, attempt, token, claimedAt, runAt } = entry.job
+    events.emit('job.started', { id, kind, queue, attempt, token, waitedMs: Math.max(0, claimedAt - runAt) })
   }
 
   #expire(entry: Active, timeoutMs: number): void {

@@ -16,9 +16,10 @@ import { encodeResult } from './payload.js'
 import type { Recorder } from './recorder.js'
 
 export interface Judge {
-  servicesOf(handler: Handler, job: ClaimedJob): RunServices
-  /** null: nothing to settle, the handler's transaction has completed the job. */
-  returned(entry: Active, handler: Handler, value: unknown): Promise<SettlementOutcome | null>
+  /** What the runs of a kind share. */
+  servicesOf(handler: Handler): RunServices
+  /** null: nothing to settle, the handler's transaction has completed the job. A promise only where something must be awaited: most runs end here. */
+  returned(entry: Active, handler: Handler, value: unknown): SettlementOutcome | null | Promise<SettlementOutcome | null>
   threw(entry: Active, handler: Handler, error: unknown): SettlementOutcome
   /** The worker stops and the handler has not ended. */
   interrupted(entry: Active): SettlementOutcome
@@ -105,16 +106,16 @@ export function createJudge(options: JudgeOptions): Judge {
   return {
     threw,
     interrupted,
-    servicesOf: (handler, job) => ({
+    servicesOf: (handler) => ({
       ...options.services,
       encodeResult: (result) => encodeResult(handler.job, result),
-      completion: (result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
+      completion: (job, result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
       log: (target, level, message) => {
         options.recorder.log(target, level, message)
         logger[level](message, { jobId: target.jobId, kind: target.kind, attempt: target.attempt })
       },
     }),
-    async returned(entry, handler, value) {
+    returned(entry, handler, value) {
       const unused = entry.run.unused(value)
       if (unused !== undefined) {
         throw new KerjaError(
@@ -125,7 +126,9 @@ export function createJudge(options: JudgeOptions): Judge {
       if (isOutcome(value)) return asked(entry, handler, value, undefined)
       const result = encodeResult(handler.job, value)
       const children = entry.run.children()
-      if (result instanceof Promise || children instanceof Promise) return completion(handler, await result, await children)
+      if (result instanceof Promise || children instanceof Promise) {
+        return Promise.all([result, children]).then(([text, jobs]) => completion(handler, text, jobs))
+      }
       return completion(handler, result, children)
     },
     report: createReporter(events),
@@ -140,17 +143,18 @@ const notCommitted = (job: ClaimedJob): KerjaError =>
 
 function createReporter(events: EventHub): Judge['report'] {
   return ({ job, startedAtMs }, outcome, result) => {
-    const { jobId: id, kind, queue, attempt } = job
-    if (result === 'lost') return events.emit('job.lost', { id, kind, queue, why: `its ${outcome.outcome} came too late` })
+    const { jobId: id, kind, queue, attempt, token } = job
+    if (result === 'lost') return events.emit('job.lost', { id, kind, queue, token, why: `its ${outcome.outcome} came too late` })
     if (result === 'superseded') return events.emit('job.cancelled', { id, kind, queue, reason: 'superseded' })
     switch (outcome.outcome) {
       case 'complete':
-        if (events.has('job.completed')) events.emit('job.completed', { id, kind, queue, attempt, durationMs: performance.now() - startedAtMs })
+        if (events.has('job.completed'))
+          events.emit('job.completed', { id, kind, queue, attempt, token, durationMs: performance.now() - startedAtMs })
         return
       case 'retry':
-        return events.emit('job.retried', { id, kind, queue, attempt, delayMs: outcome.delayMs, failure: outcome.failure })
+        return events.emit('job.retried', { id, kind, queue, attempt, token, delayMs: outcome.delayMs, failure: outcome.failure })
       case 'fail':
-        return events.emit('job.failed', { id, kind, queue, attempt, reason: outcome.reason, failure: outcome.failure })
+        return events.emit('job.failed', { id, kind, queue, attempt, token, reason: outcome.reason, failure: outcome.failure })
       case 'cancel':
         return events.emit('job.cancelled', { id, kind, queue, reason: outcome.reason })
       case 'snooze':

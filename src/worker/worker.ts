@@ -175,7 +175,12 @@ export class Worker {
     const { events, logger, producer } = this.#parts
     const onTrouble = (error: unknown): void => this.#trouble(error)
     const settle = queue.settle.bind(queue)
-    this.#settler = createSettler({ settle, onTrouble, unwritable: (settlement, error) => asUnwritable(settlement, toJobFailure(error)) })
+    this.#settler = createSettler({
+      settle,
+      onTrouble,
+      onAcknowledged: () => this.#claimer.pump(),
+      unwritable: (settlement, error) => asUnwritable(settlement, toJobFailure(error)),
+    })
     this.#recorder = createRecorder({
       record: (writes, limits) => ledger.record(writes, limits),
       now: () => Date.now(),
