@@ -21,69 +21,78 @@ export function projectFiles(language: Language): readonly TemplateFile[] {
 /** The job of the template, for the commands that `kerja init` prints. */
 export const TEMPLATE_JOB = Object.freeze({ kind: 'mail.welcome', payload: '{"to":"ana@example.com"}' })
 
-const configFile = (extension: string): string => `import { defineConfig } from 'kerja'
+/** The texts stand indented below, so that nothing takes them for code of this file. */
+const unindent = (text: string): string => text.slice(1).replaceAll(/^ {2}/gm, '')
 
-export default defineConfig({
-  // Jobs are kept in kerja.db beside package.json. Elsewhere: backend: 'sqlite:/var/lib/app/jobs.db', or the variable KERJA_URL.
-  worker: './worker.${extension}',
-})
-`
+const configFile = (extension: string): string =>
+  unindent(`
+  import { defineConfig } from 'kerja'
 
-const jobsFile = (language: Language): string => `// Shared by whoever enqueues and whoever runs: the name and the shape of each job.
-import { defineJob, type } from 'kerja/define'
+  export default defineConfig({
+    // Jobs are kept in kerja.db beside package.json. Elsewhere: backend: 'sqlite:/var/lib/app/jobs.db', or the variable KERJA_URL.
+    worker: './worker.${extension}',
+  })
+`)
 
-export const welcome = defineJob({
-  kind: '${TEMPLATE_JOB.kind}',
-  // Any Standard Schema (zod, valibot, arktype, …) checks payloads at run time; type() checks nothing.
-  payload: ${language === 'typescript' ? 'type<{ to: string }>()' : 'type()'},
-  maxAttempts: 5,
-})
-`
+const jobsFile = (language: Language): string =>
+  unindent(`
+  // Shared by whoever enqueues and whoever runs: the name and the shape of each job.
+  import { defineJob, type } from 'kerja/define'
 
-const WORKER_FILE = `// Runs the jobs: \`kerja worker\`, or \`kerja dev\` while you write.
-import { Kerja } from 'kerja'
-import { welcome } from './jobs.js'
-import config from './kerja.config.js'
+  export const welcome = defineJob({
+    kind: '${TEMPLATE_JOB.kind}',
+    // Any Standard Schema (zod, valibot, arktype, …) checks payloads at run time; type() checks nothing.
+    payload: ${language === 'typescript' ? 'type<{ to: string }>()' : 'type()'},
+    maxAttempts: 5,
+  })
+`)
 
-const kerja = new Kerja(config)
+const WORKER_FILE = unindent(`
+  // Runs the jobs: \`kerja worker\`, or \`kerja dev\` while you write.
+  import { Kerja } from 'kerja'
+  import { welcome } from './jobs.js'
+  import config from './kerja.config.js'
 
-const sendWelcome = welcome.handle(async ({ to }, ctx) => {
-  // Send the mail here. What throws is retried; ctx.signal aborts on timeout and cancellation.
-  ctx.log.info(\`welcome, \${to}\`)
-})
+  const kerja = new Kerja(config)
 
-await kerja.worker({ handlers: [sendWelcome] }).run()
-`
+  const sendWelcome = welcome.handle(async ({ to }, ctx) => {
+    // Send the mail here. What throws is retried; ctx.signal aborts on timeout and cancellation.
+    ctx.log.info(\`welcome, \${to}\`)
+  })
 
-const WEB_FILE = `// Answers at once and leaves the work to the worker: curl -X POST 'http://localhost:3000/signup?to=ana@example.com'
-import { createServer } from 'node:http'
-import { Kerja } from 'kerja'
-import { welcome } from './jobs.js'
-import config from './kerja.config.js'
+  await kerja.worker({ handlers: [sendWelcome] }).run()
+`)
 
-const kerja = new Kerja(config)
+const WEB_FILE = unindent(`
+  // Answers at once and leaves the work to the worker: curl -X POST 'http://localhost:3000/signup?to=ana@example.com'
+  import { createServer } from 'node:http'
+  import { Kerja } from 'kerja'
+  import { welcome } from './jobs.js'
+  import config from './kerja.config.js'
 
-const server = createServer(async (request, response) => {
-  const url = new URL(request.url ?? '/', 'http://localhost')
-  const to = url.searchParams.get('to')
-  if (request.method !== 'POST' || url.pathname !== '/signup' || to === null) {
-    response.writeHead(404).end()
-    return
-  }
-  try {
-    const { id } = await kerja.enqueue(welcome, { to })
-    response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify({ id }))
-  } catch (error) {
-    console.error(error)
-    response.writeHead(503).end()
-  }
-})
+  const kerja = new Kerja(config)
 
-const port = Number(process.env.PORT ?? 3000)
-server.listen(port, () => console.log(\`listening on http://localhost:\${port}\`))
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const to = url.searchParams.get('to')
+    if (request.method !== 'POST' || url.pathname !== '/signup' || to === null) {
+      response.writeHead(404).end()
+      return
+    }
+    try {
+      const { id } = await kerja.enqueue(welcome, { to })
+      response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify({ id }))
+    } catch (error) {
+      console.error(error)
+      response.writeHead(503).end()
+    }
+  })
 
-for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => server.close(() => kerja.close()))
-`
+  const port = Number(process.env.PORT ?? 3000)
+  server.listen(port, () => console.log(\`listening on http://localhost:\${port}\`))
+
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => server.close(() => kerja.close()))
+`)
 
 export const TSCONFIG_TEXT = `{
   "compilerOptions": {
