@@ -11,7 +11,7 @@ export const name = 'failover'
 export const title = 'Failover: kill -9 of a worker in the middle of a job'
 export const about =
   'From the kill of the process that runs the job to the start of its re-run in a second worker that idles beside it, with the defaults of each.'
-// Its locks lapse after 30 to 60 s: once is enough, and too long for a quick look.
+// It takes 45 to 90 s: once is enough, and too long for a quick look.
 export const contenders = { kerja, bullmq: { ...bullmq, roundsMax: 1, slow: true } }
 export const sizes = { full: HELD_MS, quick: HELD_MS }
 export const metrics = { seconds: { label: 'until the re-run starts, s', digits: 2 } }

@@ -1,11 +1,12 @@
 /** `npm run bench`: measures Kerja beside the raw engine and BullMQ, prints the tables and writes them down. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { kerja } from './lib/contenders.mjs'
 import { ensureBuilt, ensureDependencies } from './lib/runner/dependencies.mjs'
+import { makeRunFolder, removeFolder } from './lib/runner/folders.mjs'
 import { judgeGoals } from './lib/runner/goals.mjs'
-import { makeFolder, measureScenario } from './lib/runner/measure.mjs'
+import { measureScenario } from './lib/runner/measure.mjs'
 import { formatFigure, renderFacts, renderPage, renderScenario } from './lib/runner/report.mjs'
 import { contendersOf, loadScenarios } from './lib/runner/scenarios.mjs'
 import { summarize } from './lib/statistics.mjs'
@@ -38,7 +39,7 @@ const command = () => ['node bench/run.mjs', ...process.argv.slice(2)].join(' ')
 const log = (line) => console.error(`${new Date().toTimeString().slice(0, 8)}  ${line}`)
 
 /** Measures, judges and prints one scenario. */
-async function runScenario(scenario, options, redis, onFailure) {
+async function runScenario(scenario, options, surroundings, onFailure) {
   const describeRound = (figures) =>
     Object.entries(scenario.metrics)
       .map(([metric, format]) => `${format.label} ${formatFigure(summarize([figures[metric]]), format)}`)
@@ -46,7 +47,7 @@ async function runScenario(scenario, options, redis, onFailure) {
   const results = await measureScenario({
     scenario,
     options,
-    redis,
+    ...surroundings,
     onRound: ({ round, contender, figures }) => log(`${scenario.name}  round ${round}  ${contender.label}:  ${describeRound(figures)}`),
     onFailure: ({ round, contender, error }) => {
       log(`${scenario.name}  round ${round}  ${contender.label}:  FAILED\n${error.stack}`)
@@ -68,22 +69,25 @@ function write(options, run) {
   log(`written: bench/results/latest.json${complete ? ', docs/benchmarks.md' : ''}`)
 }
 
-/** The Redis servers and folders of a run, and the way to be rid of them. */
-async function openServers(kinds) {
+/** What a run needs for its time only: a folder and Redis servers; `close` is rid of both. */
+async function openSurroundings(kinds) {
   // Imported now: it needs what may just have been installed.
   const { openRedis } = await import('./lib/runner/redis.mjs')
-  const folders = []
-  const redis = await openRedis(kinds, (label) => folders[folders.push(makeFolder(label)) - 1])
+  const folder = makeRunFolder()
+  const redis = await openRedis(kinds, folder).catch((error) => {
+    removeFolder(folder)
+    throw error
+  })
   const close = () => {
     redis.close()
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
   const interrupted = () => {
     close()
     process.exit(1)
   }
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  return { redis, close }
+  return { redis, folder, close }
 }
 
 async function main() {
@@ -93,16 +97,16 @@ async function main() {
   const scenarios = (await loadScenarios(options.only)).filter((scenario) => contendersOf(scenario, options).length > 0)
   const taking = scenarios.flatMap((scenario) => contendersOf(scenario, options).map(([, contender]) => contender))
   if (taking.some(({ label }) => label.startsWith(kerja.label))) ensureBuilt()
-  const { redis, close } = await openServers(new Set(taking.flatMap((contender) => contender.redis ?? [])))
+  const { close, ...surroundings } = await openSurroundings(new Set(taking.flatMap((contender) => contender.redis ?? [])))
   const onFailure = () => {
     process.exitCode = 1
   }
   try {
     const { describeMachine } = await import('./lib/runner/machine.mjs')
-    const facts = { ...describeMachine(redis.version), command: command(), rounds: options.rounds }
+    const facts = { ...describeMachine(surroundings.redis.version), command: command(), rounds: options.rounds }
     console.log(`${renderFacts(facts)}\n`)
     const reports = []
-    for (const scenario of scenarios) reports.push(await runScenario(scenario, options, redis, onFailure))
+    for (const scenario of scenarios) reports.push(await runScenario(scenario, options, surroundings, onFailure))
     write(options, { facts, scenarios: reports })
   } finally {
     close()

@@ -1,17 +1,12 @@
 /** Runs the measurements: rounds A B C A B C, each in fresh processes and a fresh folder. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
 import { startRole } from '../role.mjs'
 import { summarize } from '../statistics.mjs'
+import { removeFolder } from './folders.mjs'
 import { contendersOf } from './scenarios.mjs'
 
-const DATA = fileURLToPath(new URL('../../.data/', import.meta.url))
 const TIMEOUT_MS = 180_000
-
-export function makeFolder(label) {
-  mkdirSync(DATA, { recursive: true })
-  return mkdtempSync(`${DATA}${label}-`)
-}
 
 async function withTimeout(part, timeoutMs, what) {
   let timer
@@ -28,15 +23,15 @@ async function withTimeout(part, timeoutMs, what) {
 }
 
 /** One measurement: the figures of one contender in one round. */
-async function measureOnce({ scenario, key, contender, size, redis }) {
-  const folder = makeFolder(scenario.name)
+async function measureOnce({ scenario, key, contender, size, redis, folder }) {
+  const store = mkdtempSync(join(folder, `${scenario.name}-`))
   const server = contender.redis === undefined ? undefined : redis.server(contender.redis)
   try {
-    const part = startRole(scenario.name, 'run', [key, size], { BENCH_STORE: folder, ...server?.env })
+    const part = startRole(scenario.name, 'run', [key, size], { BENCH_STORE: store, ...server?.env })
     return await withTimeout(part, scenario.timeoutMs ?? TIMEOUT_MS, `${scenario.name}, ${contender.label}`)
   } finally {
     await server?.clean()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(store)
   }
 }
 
@@ -48,7 +43,7 @@ function summary(scenario, contender, rounds, redis) {
 }
 
 /** All rounds of a scenario. A measurement that fails is told to `onFailure` and left out. */
-export async function measureScenario({ scenario, options, redis, onRound, onFailure }) {
+export async function measureScenario({ scenario, options, redis, folder, onRound, onFailure }) {
   const contenders = contendersOf(scenario, options)
   const size = options.quick ? scenario.sizes.quick : scenario.sizes.full
   const measured = new Map(contenders.map(([key]) => [key, []]))
@@ -56,7 +51,7 @@ export async function measureScenario({ scenario, options, redis, onRound, onFai
     for (const [key, contender] of contenders) {
       if (round > (contender.roundsMax ?? scenario.roundsMax ?? Number.POSITIVE_INFINITY)) continue
       try {
-        const figures = await measureOnce({ scenario, key, contender, size, redis })
+        const figures = await measureOnce({ scenario, key, contender, size, redis, folder })
         measured.get(key).push(figures)
         onRound({ round, contender, figures })
       } catch (error) {

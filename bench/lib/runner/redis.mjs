@@ -1,7 +1,9 @@
 /** The Redis servers that BullMQ is measured on: REDIS_URL, or servers of our own that live as long as the run. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { sleep } from '../meters.mjs'
 
@@ -29,13 +31,14 @@ async function freePort() {
   return port
 }
 
-async function startServer(kind, folder) {
+async function startServer(kind, parentFolder) {
+  const folder = join(parentFolder, kind)
+  mkdirSync(folder)
   const port = await freePort()
   const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...SERVER_OPTIONS[kind]], { stdio: 'ignore' })
-  const failed = once(server, 'error').then(() => {
+  await once(server, 'spawn').catch(() => {
     throw new Error(REMEDY)
   })
-  await Promise.race([once(server, 'spawn'), failed])
   return { url: `redis://127.0.0.1:${port}`, stop: () => server.kill() }
 }
 
@@ -78,8 +81,8 @@ async function removeKeys(client) {
   }
 }
 
-/** Opens the server of each kind in `kinds`. */
-export async function openRedis(kinds, folderOf) {
+/** Opens the server of each kind in `kinds`; servers of our own keep their files under `folder`. */
+export async function openRedis(kinds, folder) {
   const servers = new Map()
   const stops = []
   const close = () => {
@@ -87,7 +90,7 @@ export async function openRedis(kinds, folderOf) {
   }
   async function open(kind) {
     const given = kind === 'plain' ? process.env.REDIS_URL : undefined
-    const own = given === undefined ? await startServer(kind, folderOf(`redis-${kind}`)) : undefined
+    const own = given === undefined ? await startServer(kind, folder) : undefined
     if (own) stops.push(own.stop)
     const client = await connect(given ?? own.url)
     stops.unshift(() => client.disconnect())
