@@ -44,7 +44,7 @@ export interface Queue {
   push(jobs: readonly NewJob[], options?: { readonly tx?: unknown }): Promise<readonly PushResult[]>
   /** The same, at once, for stores whose transactions are synchronous. Absent elsewhere. */
   readonly pushSync?: (jobs: readonly NewJob[], options: { readonly tx: unknown }) => readonly PushResult[]
-  /** Takes up to `limit` due jobs under leases: most urgent first, then oldest run time. Jobs past `startBy` or `giveUpAt` are ended instead. Never waits for work to arrive. */
+  /** Takes up to `limit` due jobs under leases: most urgent first, then oldest run time. Jobs past `startBy` or `giveUpAt` are ended instead. Never waits for work to arrive. A worker that is unknown or was declared dead gets nothing. */
   claim(request: ClaimRequest): Promise<ClaimResult>
   /** Ends claims. One result per settlement, in order; a stale token is `lost` and changes nothing. With `tx` it joins the caller's open transaction. */
   settle(settlements: readonly Settlement[], options?: { readonly tx?: unknown }): Promise<readonly SettleResult[]>
@@ -68,7 +68,10 @@ export interface ClaimRequest {
   readonly queues: ReadonlyMap<string, number>
   /** What this worker can run. A job of another kind, or of a higher version, is not seen. */
   readonly kinds: readonly ClaimKind[]
-  /** `true` claims one suspect (a job seen in two process deaths) and nothing else; `false` sees no suspect. */
+  /**
+   * `true` claims one suspect (`crashCount` >= SUSPECT_CRASH_COUNT) and nothing else; `false` sees no suspect.
+   * No more than max(1, floor(live workers / 4)) jobs run alone at once.
+   */
   readonly alone: boolean
   /** Retention of jobs that are ended because they are past `startBy` or `giveUpAt`. */
   readonly expiredRetentionMs: number

@@ -9,7 +9,7 @@ export interface Coordination {
   workers(): Promise<readonly WorkerRecord[]>
   /** Declares workers dead whose process is gone or whose heartbeat is older than their lease. Final. Returns those declared now. */
   reapWorkers(): Promise<readonly string[]>
-  /** Takes or renews the leadership of `role` for `ttlMs`. A dead worker's is free at once. */
+  /** Takes or renews the leadership of `role` for `ttlMs`. A dead worker's is free at once, and a dead or unknown worker gets none. */
   lead(request: { readonly role: string; readonly workerId: string; readonly ttlMs: number }): Promise<boolean>
   resign(request: { readonly role: string; readonly workerId: string }): Promise<void>
 
@@ -29,7 +29,7 @@ export interface Coordination {
   dueSchedules(request: { readonly limit: number }): Promise<{ readonly now: number; readonly due: readonly ScheduleRecord[] }>
   /**
    * In one step: provided `nextAt` is still `expectedNextAt`, creates the ticks' jobs and moves on. With `overlap: 'skip'` a tick is not created while the last one's job lives.
-   * Returns the ids created, or null when another process was first.
+   * `lastAt` becomes `expectedNextAt`. Returns the ids created, or null when another process was first or the schedule is gone or paused.
    */
   fireSchedule(request: ScheduleFiring): Promise<readonly string[] | null>
 }

@@ -2,7 +2,10 @@
  * What the parts of a backend say about a job. Everything here is plain data that survives a structured clone:
  * it crosses threads on SQLite and the wire on brokers. Instants are epoch milliseconds of the store's clock.
  */
+import type { JobFailure } from '../core/failure.js'
 import type { HoldReason, JobState, PriorityRank } from '../core/state.js'
+
+export type { JobFailure }
 
 /** A job as the producer hands it over. The client sends durations; the store turns them into instants of its own clock. */
 export interface NewJob {
@@ -22,7 +25,10 @@ export interface NewJob {
   readonly maxAttempts: number
   /** All attempts together, in ms from the push; null is never. */
   readonly giveUpAfterMs: number | null
-  /** Cancelled as `expired` when not started within this many ms from the push (or from its run time, if later); null is never. */
+  /**
+   * Cancelled as `expired` when not started within this many ms from the push (or from its run time, if later); null is never.
+   * The first claim is the start. Moving the run time of a job moves the limit along.
+   */
   readonly startWithinMs: number | null
   readonly group: string | null
   readonly tags: readonly string[]
@@ -47,16 +53,16 @@ export interface NewJobUnique {
   readonly key: string
   readonly scope: 'waiting' | 'live'
   readonly whenTaken: 'skip' | 'replace' | 'reject'
-  /** Each push under a taken key moves the waiting job's run time to now + this; null is no debounce. */
+  /** The first push and each later one under the key set the waiting job's run time to now + this, whatever else they ask for; null is no debounce. */
   readonly debounceMs: number | null
 }
 
 /** What became of one pushed job, in the order pushed. */
 export type PushResult =
   | { readonly status: 'created'; readonly id: string }
-  /** Nothing was written: `id` is the job that stands for this request (same id, idempotency key or unique key). */
+  /** No job was written: `id` is the one that stands for this request (same id, idempotency key or unique key). At most its run time moved (debounce). */
   | { readonly status: 'duplicate'; readonly id: string }
-  /** The waiting job `id` took over the new payload, priority and run time. */
+  /** The waiting job `id` took over the new payload, version, priority and run time. A running holder of a `live` key is never replaced: `duplicate`. */
   | { readonly status: 'replaced'; readonly id: string }
   /** Nothing was written: the key belongs to job `id` and the rule forbids a second. */
   | { readonly status: 'conflict'; readonly on: 'idempotency' | 'unique'; readonly id: string }
@@ -94,15 +100,10 @@ export interface ClaimedJob extends LeaseRef {
   readonly tick: { readonly schedule: string; readonly instant: number } | null
 }
 
-/** What a handler's error looks like once it is safe to store (core/failure.ts). */
-export interface JobFailure {
-  readonly name: string
-  readonly message: string
-  readonly code: string | null
-  readonly stack: string | null
-}
-
-/** The end of one claim. Only the holder of the current token can settle; anybody else gets `lost`. */
+/**
+ * The end of one claim. Only the holder of the current token can settle; anybody else gets `lost`. A job whose cancellation was requested
+ * never goes back to waiting: an outcome that would send it there cancels it, with the reason and retention of the request.
+ */
 export type Settlement = { readonly lease: LeaseRef } & SettlementOutcome
 
 export type SettlementOutcome =
@@ -111,7 +112,7 @@ export type SettlementOutcome =
       /** Encoded result, or null for none. */
       readonly result: string | null
       readonly retentionMs: number
-      /** Jobs that exist exactly when this completion is recorded. */
+      /** Jobs that exist exactly when this completion is recorded. Pushed by the usual rules: one that is a duplicate or a conflict is left out. */
       readonly enqueue: readonly NewJob[]
     }
   /** The attempt counts; the job is `retryable` until due. */
@@ -127,7 +128,7 @@ export type SettlementOutcome =
   /** The attempt is refunded; the job is parked, visible, until someone acts. */
   | { readonly outcome: 'hold'; readonly reason: 'invalid'; readonly failure: JobFailure }
 
-/** `lost`: the token was not current, nothing was changed. `superseded`: the settlement was recorded, but the job was cancelled because a newer one holds its unique key. */
+/** `lost`: the token was not current, nothing was changed. `superseded`: the settlement was recorded, but the job was cancelled because a newer one holds its unique key (kept for SUPERSEDED_RETENTION_MS). */
 export type SettleResult = 'settled' | 'lost' | 'superseded'
 
 /** A job as the ledger remembers it. */
@@ -172,7 +173,7 @@ export interface JobProgress {
   readonly at: number
 }
 
-/** One past claim of a job that did not end in `complete`. */
+/** One past claim of a job, oldest first. Completions, snoozes and releases leave none; `crash` also stands for a `fail` that was `crashed`. */
 export interface AttemptRecord {
   readonly attempt: number
   readonly token: number

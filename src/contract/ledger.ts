@@ -10,19 +10,23 @@ export interface Ledger {
   /** Per queue, with counts capped at `countCap` (a count equal to the cap means «or more»). */
   stats(request: { readonly queues: readonly string[] | null; readonly countCap: number; readonly windowMs: number }): Promise<readonly QueueStats[]>
   attempts(id: string): Promise<readonly AttemptRecord[]>
+  /** Lines in the order written, those after position `after` (0 is the start). `next` is the `after` of the following page. */
   logs(
     id: string,
     request: { readonly limit: number; readonly after: number },
   ): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }>
-  /** Fenced progress and log lines of running jobs. A stale token writes nothing; its index is returned. */
+  /** Fenced progress and log lines of running jobs. A stale token writes nothing: `lost`. Over `logLinesMax` the oldest lines make room. */
   record(writes: readonly LedgerWrite[], limits: { readonly logLinesMax: number }): Promise<readonly ('recorded' | 'lost')[]>
   /** Waiting jobs end now; running ones get a request that their worker sees with its next beat; ended ones are `unchanged`. */
   cancel(ids: readonly string[], request: { readonly reason: string; readonly retentionMs: number }): Promise<readonly ChangeResult[]>
-  /** Failed, cancelled, waiting and held jobs become available now, with a fresh attempt budget. `conflict`: its unique key is held by another job. */
+  /**
+   * Failed, cancelled, waiting and held jobs become available now, with a fresh attempt budget and without `startBy` and `giveUpAt`.
+   * A suspect stays one: its `crashCount` falls to SUSPECT_CRASH_COUNT, no lower. `conflict`: its unique key is held by another job.
+   */
   retry(ids: readonly string[]): Promise<readonly ChangeResult[]>
   /** Removes the record of jobs that are not running. */
   remove(ids: readonly string[]): Promise<readonly ChangeResult[]>
-  /** Changes waiting jobs. */
+  /** Changes a waiting job. A new payload or version lifts the hold `invalid`. */
   update(id: string, changes: JobChanges): Promise<ChangeResult>
   /** Deletes up to `limit` records past their retention. Returns how many; call again while it equals `limit`. */
   prune(request: { readonly limit: number }): Promise<number>

@@ -31,6 +31,11 @@ export const TERMINAL_STATES = ['completed', 'cancelled', 'failed'] as const
 export const isTerminal = (state: JobState): boolean => state === 'completed' || state === 'cancelled' || state === 'failed'
 export const canMove = (from: JobState, to: JobState): boolean => TRANSITIONS[from].includes(to)
 
+/** A job seen in this many process deaths is a suspect: only a claim with `alone: true` takes it. */
+export const SUSPECT_CRASH_COUNT = 2
+/** How long a job is remembered that lost its unique key on its way back to waiting: no settlement names a retention for it. */
+export const SUPERSEDED_RETENTION_MS = 86_400_000
+
 /** What the store's clock makes of a waiting job: due or not, fresh or after a failed attempt. */
 export function waitingState(job: { runAt: number; attempt: number; failed: boolean }, now: number): JobState {
   if (job.runAt <= now) return 'available'

@@ -3,7 +3,7 @@ import { validateRule } from '../core/cron.js'
 import { type Duration, parseDuration } from '../core/duration.js'
 import { checkName, checkWord } from '../core/names.js'
 import { rejectUnknown } from '../core/suggest.js'
-import type { JobRequest } from './job.js'
+import type { JobRequest } from './definition.js'
 
 export interface ScheduleOptions {
   /** Five fields, or six with seconds first. Not with `every`. */
