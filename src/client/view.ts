@@ -27,6 +27,8 @@ export interface Job<Payload = unknown, Returned = unknown> {
   readonly failure: JobFailure | null
   readonly progress: JobProgressView | null
   readonly attempt: number
+  /** The claim number: raised at every claim, never lowered. */
+  readonly token: number
   readonly maxAttempts: number
   /** Process deaths seen. */
   readonly crashCount: number
@@ -92,6 +94,7 @@ export function toJob(record: JobRecord): Job {
     failure: record.failure,
     progress: record.progress === null ? null : toProgress(record.progress),
     attempt: record.attempt,
+    token: record.token,
     maxAttempts: record.maxAttempts,
     crashCount: record.crashCount,
     createdAt: new Date(record.createdAt),

@@ -12,13 +12,13 @@ interface JobEvent {
 export interface LifecycleEvents {
   /** The job is durable. */
   'job.enqueued': JobEvent & { readonly duplicate: boolean }
-  /** The handler is about to be called. */
-  'job.started': JobEvent & { readonly attempt: number; readonly waitedMs: number }
+  /** The handler is about to be called. `token` is the claim number, raised at every claim of the job. */
+  'job.started': JobEvent & { readonly attempt: number; readonly token: number; readonly waitedMs: number }
   /** The completion is on disk. */
-  'job.completed': JobEvent & { readonly attempt: number; readonly durationMs: number }
+  'job.completed': JobEvent & { readonly attempt: number; readonly token: number; readonly durationMs: number }
   /** The failed attempt is on disk; the job runs again after `delayMs`. */
-  'job.retried': JobEvent & { readonly attempt: number; readonly delayMs: number; readonly failure: JobFailure }
-  'job.failed': JobEvent & { readonly attempt: number; readonly reason: string; readonly failure: JobFailure }
+  'job.retried': JobEvent & { readonly attempt: number; readonly token: number; readonly delayMs: number; readonly failure: JobFailure }
+  'job.failed': JobEvent & { readonly attempt: number; readonly token: number; readonly reason: string; readonly failure: JobFailure }
   'job.cancelled': JobEvent & { readonly reason: string }
   'job.snoozed': JobEvent & { readonly delayMs: number }
   /** Given back un-run or aborted at shutdown; no attempt burned. */
@@ -26,7 +26,7 @@ export interface LifecycleEvents {
   /** Parked: its payload does not parse. */
   'job.held': JobEvent & { readonly reason: string; readonly failure: JobFailure }
   /** The store refused the settlement or the lease ended under the handler. */
-  'job.lost': JobEvent & { readonly why: string }
+  'job.lost': JobEvent & { readonly token: number; readonly why: string }
   /** A dead worker's job was taken over, or a hung one's lease ended. */
   'job.rescued': JobEvent & { readonly workerId: string; readonly cause: 'death' | 'timeout'; readonly outcome: string }
   'worker.started': { readonly workerId: string }

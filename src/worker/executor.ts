@@ -109,8 +109,8 @@ export class Executor {
     if (timeoutMs !== null) entry.timer = startTimer(timeoutMs, () => this.#expire(entry, timeoutMs))
     const { events } = this.#options
     if (!events.has('job.started')) return
-    const { jobId: id, kind, queue, attempt, claimedAt, runAt } = entry.job
-    events.emit('job.started', { id, kind, queue, attempt, waitedMs: Math.max(0, claimedAt - runAt) })
+    const { jobId: id, kind, queue, attempt, token, claimedAt, runAt } = entry.job
+    events.emit('job.started', { id, kind, queue, attempt, token, waitedMs: Math.max(0, claimedAt - runAt) })
   }
 
   #expire(entry: Active, timeoutMs: number): void {

@@ -140,17 +140,18 @@ const notCommitted = (job: ClaimedJob): KerjaError =>
 
 function createReporter(events: EventHub): Judge['report'] {
   return ({ job, startedAtMs }, outcome, result) => {
-    const { jobId: id, kind, queue, attempt } = job
-    if (result === 'lost') return events.emit('job.lost', { id, kind, queue, why: `its ${outcome.outcome} came too late` })
+    const { jobId: id, kind, queue, attempt, token } = job
+    if (result === 'lost') return events.emit('job.lost', { id, kind, queue, token, why: `its ${outcome.outcome} came too late` })
     if (result === 'superseded') return events.emit('job.cancelled', { id, kind, queue, reason: 'superseded' })
     switch (outcome.outcome) {
       case 'complete':
-        if (events.has('job.completed')) events.emit('job.completed', { id, kind, queue, attempt, durationMs: performance.now() - startedAtMs })
+        if (events.has('job.completed'))
+          events.emit('job.completed', { id, kind, queue, attempt, token, durationMs: performance.now() - startedAtMs })
         return
       case 'retry':
-        return events.emit('job.retried', { id, kind, queue, attempt, delayMs: outcome.delayMs, failure: outcome.failure })
+        return events.emit('job.retried', { id, kind, queue, attempt, token, delayMs: outcome.delayMs, failure: outcome.failure })
       case 'fail':
-        return events.emit('job.failed', { id, kind, queue, attempt, reason: outcome.reason, failure: outcome.failure })
+        return events.emit('job.failed', { id, kind, queue, attempt, token, reason: outcome.reason, failure: outcome.failure })
       case 'cancel':
         return events.emit('job.cancelled', { id, kind, queue, reason: outcome.reason })
       case 'snooze':

@@ -1,0 +1,212 @@
+/** The backend as callers see it: every method asks the engine thread, except those that join the caller's own transaction. */
+import { utimes } from 'node:fs'
+import type { Backend, Queue } from '../../contract/backend.js'
+import type { Capabilities } from '../../contract/capabilities.js'
+import type { Coordination } from '../../contract/coordination.js'
+import type { Ledger } from '../../contract/ledger.js'
+import { KerjaError } from '../../errors.js'
+import type { Engine } from './engine.js'
+import { realPathOf, type StoreConfig } from './options.js'
+import { type EngineHold, holdEngine } from './registry.js'
+import { createTransactions } from './transaction.js'
+import { wakePathOf } from './wake.js'
+import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement } from './wire.js'
+
+const CAPABILITIES: Capabilities = Object.freeze({
+  clock: 'store',
+  durable: true,
+  crossProcess: true,
+  transactions: true,
+  synchronousPush: true,
+  delayMsMax: null,
+  leaseMsMax: null,
+  keys: true,
+  ledger: true,
+  coordination: true,
+  fencing: true,
+  deathCheck: true,
+})
+
+/** When listeners are woken after a call in the caller's transaction, whose commit Kerja does not see. */
+const COMMIT_GUESSES_MS = [0, 5, 50] as const
+
+/** The engine, held from the first use to `close`. */
+type Use = () => Engine
+
+export function createBackend(config: StoreConfig): Backend {
+  let hold: EngineHold | undefined
+  let closing: Promise<void> | undefined
+
+  const use: Use = () => {
+    if (closing !== undefined)
+      throw new KerjaError('BACKEND_CLOSED', `The sqlite backend of ${config.path} was closed. Make a new one with sqlite(…).`)
+    hold ??= holdEngine(config)
+    return hold.engine
+  }
+
+  return {
+    name: 'sqlite',
+    location: config.path,
+    capabilities: CAPABILITIES,
+    queue: createQueue(config, use),
+    ledger: createLedger(use),
+    coordination: createCoordination(use),
+    async open() {
+      await use().call('open')
+    },
+    close() {
+      closing ??= hold === undefined ? Promise.resolve() : hold.release()
+      return closing
+    },
+    async migrate({ apply }) {
+      const engine = use()
+      const pending = await engine.call('plan')
+      if (apply) await engine.call('open')
+      return pending
+    },
+  }
+}
+
+function createQueue(config: StoreConfig, use: Use): Queue {
+  const transactions = createTransactions(config)
+
+  /** The commit is the caller's and unseen, so others are told more than once that there may be work. */
+  function hint(engine: Engine): void {
+    for (const delayMs of COMMIT_GUESSES_MS) {
+      setTimeout(() => {
+        engine.wake('available')
+        // Another process; a missing file means that nobody there listens.
+        const now = new Date()
+        utimes(wakePathOf(realPathOf(config.path), 'available'), now, now, () => undefined)
+      }, delayMs).unref()
+    }
+  }
+
+  return {
+    async push(jobs, options) {
+      const engine = use()
+      if (options?.tx !== undefined) {
+        const results = transactions.push(options.tx, jobs)
+        hint(engine)
+        return results
+      }
+      return decodePushResults(
+        await engine.call('push', jobs.map(encodeJob)),
+        jobs.map(({ id }) => id),
+      )
+    },
+    pushSync(jobs, { tx }) {
+      const engine = use()
+      const results = transactions.push(tx, jobs)
+      hint(engine)
+      return results
+    },
+    async claim(request) {
+      const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
+      return { jobs: jobs.map((job) => decodeClaim(job, lanes, claimedAt)), nextDueInMs, suspectsWait }
+    },
+    async settle(settlements, options) {
+      const engine = use()
+      if (options?.tx !== undefined) {
+        const results = transactions.settle(options.tx, settlements)
+        hint(engine)
+        return results
+      }
+      return engine.call('settle', settlements.map(encodeSettlement))
+    },
+    async lapsed({ limit }) {
+      return use().call('lapsed', limit)
+    },
+    async expire({ limit, retentionMs }) {
+      return use().call('expire', limit, retentionMs)
+    },
+    listen: (listener) => use().listen(listener),
+    heartbeat: { kind: 'thread', module: new URL('./heartbeat.js', import.meta.url).href, config },
+  }
+}
+
+function createLedger(use: Use): Ledger {
+  return {
+    async get(ids) {
+      return use().call('get', ids)
+    },
+    async list(query) {
+      return use().call('list', query)
+    },
+    async stats(request) {
+      return use().call('stats', request)
+    },
+    async attempts(id) {
+      return use().call('attempts', id)
+    },
+    async logs(id, request) {
+      return use().call('logs', id, request)
+    },
+    async record(writes, limits) {
+      const wire = writes.map(({ lease, progress, lines }) => ({ lease: encodeLease(lease), progress, lines }))
+      return use().call('record', wire, limits)
+    },
+    async cancel(ids, request) {
+      return use().call('cancelJobs', ids, request)
+    },
+    async retry(ids) {
+      return use().call('retryJobs', ids)
+    },
+    async remove(ids) {
+      return use().call('removeJobs', ids)
+    },
+    async update(id, changes) {
+      return use().call('updateJob', id, changes)
+    },
+    async prune({ limit }) {
+      return use().call('prune', limit)
+    },
+  }
+}
+
+function createCoordination(use: Use): Coordination {
+  return {
+    async registerWorker(worker) {
+      await use().call('registerWorker', worker)
+    },
+    async deregisterWorker(workerId) {
+      await use().call('deregisterWorker', workerId)
+    },
+    async workers() {
+      return use().call('workers')
+    },
+    async reapWorkers() {
+      return use().call('reapWorkers')
+    },
+    async lead(request) {
+      return use().call('lead', request)
+    },
+    async resign({ role, workerId }) {
+      await use().call('resign', role, workerId)
+    },
+    async pauseQueue(queue) {
+      await use().call('pauseQueue', queue)
+    },
+    async resumeQueue(queue) {
+      await use().call('resumeQueue', queue)
+    },
+    async schedules() {
+      return use().call('schedules')
+    },
+    async upsertSchedules(schedules, options) {
+      await use().call('upsertSchedules', schedules, options?.reconcile.kinds ?? null)
+    },
+    async removeSchedules(names) {
+      return use().call('removeSchedules', names)
+    },
+    async pauseSchedule(name, paused) {
+      return use().call('pauseSchedule', name, paused)
+    },
+    async dueSchedules({ limit }) {
+      return use().call('dueSchedules', limit)
+    },
+    async fireSchedule(firing) {
+      return use().call('fireSchedule', { ...firing, jobs: firing.jobs.map(encodeJob) })
+    },
+  }
+}

@@ -1,0 +1,207 @@
+/** Handing out work: the most urgent, then oldest, of the jobs in the lanes that a worker serves. */
+import type { ClaimRequest } from '../../contract/backend.js'
+import type { StoreContext } from './context.js'
+import type { EndLate } from './late.js'
+import { READY, RUNNING, SUSPECT } from './rows.js'
+import type { WireClaim, WireLane } from './wire.js'
+
+const PRIORITY_COUNT = 5
+/** A quarter of the workers may be kept from other work by a suspect. */
+const ALONE_SHARE = 4
+
+export interface WireClaimResult {
+  readonly jobs: readonly WireClaim[]
+  readonly lanes: readonly WireLane[]
+  readonly claimedAt: number
+  readonly nextDueInMs: number | null
+  readonly suspectsWait: boolean
+}
+
+export interface Claim {
+  (request: ClaimRequest): WireClaimResult
+  /** The answer when there is nothing to claim, found by reading alone; null when there is something. */
+  peek(request: ClaimRequest): WireClaimResult | null
+}
+
+interface OpenLane {
+  readonly lane: WireLane
+  readonly leaseMs: number | null
+}
+
+interface Candidate {
+  readonly seq: number
+  readonly runAt: number
+  readonly open: OpenLane
+}
+
+const CLAIM = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
+  deadline = give_up_at WHERE seq = ? AND (deadline IS NULL OR deadline >= ?)
+  RETURNING seq, id, token, priority, attempt, max_attempts, crash_count, alone, created_at, run_at, give_up_at, job_group, tags, parent, tick_schedule,
+  tick_at, payload, lane`
+
+export function createClaim(context: StoreContext, endLate: EndLate): Claim {
+  const { connection } = context
+  const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
+  const take = connection.prepare<WireClaim>(CLAIM)
+  const lanesOf = createOpenLanes(context)
+  const heads = createHeads(context)
+
+  /** A worker nobody knows, or that was declared dead, gets nothing: its leases would not hold. */
+  const isDead = (workerId: string): boolean => worker.row(workerId)?.[0] !== null
+
+  function result(request: ClaimRequest, lanes: readonly OpenLane[], now: number, jobs: WireClaim[]): WireClaimResult {
+    const slotsFree = !heads.anySuspect() || heads.aloneSlotsFree(now)
+    const next = request.alone ? (slotsFree ? heads.nextSuspectAt(lanes) : null) : heads.nextReadyAt(lanes, now)
+    return {
+      jobs,
+      lanes: jobs.length === 0 ? [] : lanes.map(({ lane }) => lane),
+      claimedAt: now,
+      nextDueInMs: next === null ? null : Math.max(0, next - now),
+      suspectsWait: heads.anySuspect() && slotsFree && (heads.nextSuspectAt(lanes) ?? now + 1) <= now,
+    }
+  }
+
+  function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, now: number): WireClaim[] {
+    const jobs: WireClaim[] = []
+    for (const { seq, open } of candidates) {
+      const leaseUntil = open.leaseMs === null ? null : now + open.leaseMs
+      const row = take.row(now, leaseUntil, request.workerId, request.alone ? 1 : 0, seq, now)
+      if (row === undefined) endLate(seq, now, request.expiredRetentionMs)
+      else jobs.push(row)
+    }
+    return jobs
+  }
+
+  const claim = (request: ClaimRequest): WireClaimResult => {
+    const now = context.now()
+    if (isDead(request.workerId)) return nothing(now)
+    const lanes = lanesOf(request)
+    if (request.alone) {
+      const wanted = request.limit > 0 && heads.aloneSlotsFree(now) ? heads.dueSuspects(lanes, now, 1) : []
+      return result(request, lanes, now, claimFrom(wanted, request, now))
+    }
+    const jobs: WireClaim[] = []
+    const left = new Map(request.queues)
+    for (let priority = 0; priority < PRIORITY_COUNT && jobs.length < request.limit; priority += 1) {
+      // Jobs that turn out to be past their deadline leave room: look again until the room is filled or nothing is due.
+      for (;;) {
+        const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
+        if (wanted.length === 0) break
+        const taken = claimFrom(wanted, request, now)
+        for (const job of taken) spend(left, context.lanes.find(job[17])[1])
+        jobs.push(...taken)
+        if (taken.length === wanted.length || jobs.length >= request.limit) break
+      }
+    }
+    return result(request, lanes, now, jobs)
+  }
+
+  const peek = (request: ClaimRequest): WireClaimResult | null => {
+    const now = context.now()
+    if (isDead(request.workerId)) return nothing(now)
+    const answer = result(request, lanesOf(request), now, [])
+    return answer.nextDueInMs === 0 && request.limit > 0 ? null : answer
+  }
+
+  return Object.assign(claim, { peek })
+}
+
+const nothing = (now: number): WireClaimResult => ({ jobs: [], lanes: [], claimedAt: now, nextDueInMs: null, suspectsWait: false })
+
+const spend = (left: Map<string, number>, queue: string): void => {
+  left.set(queue, (left.get(queue) ?? 0) - 1)
+}
+
+/** The first `limit` by run time, then by arrival, of which no queue gives more than it has left. */
+function withinCaps(candidates: Candidate[], limit: number, left: ReadonlyMap<string, number>): Candidate[] {
+  const room = new Map(left)
+  const chosen: Candidate[] = []
+  for (const candidate of candidates) {
+    if (chosen.length >= limit) break
+    const queue = candidate.open.lane[1]
+    if ((room.get(queue) ?? 0) <= 0) continue
+    spend(room, queue)
+    chosen.push(candidate)
+  }
+  return chosen
+}
+
+/** Which lanes a request may take from: queue served and not paused, kind handled, version known. */
+function createOpenLanes(context: StoreContext): (request: ClaimRequest) => OpenLane[] {
+  const paused = context.connection.prepare<[string]>('SELECT queue FROM kerja_paused_queues')
+  return (request) => {
+    const pausedQueues = new Set(paused.rows().map(([queue]) => queue))
+    const kinds = new Map(request.kinds.map((kind) => [kind.kind, kind]))
+    const open: OpenLane[] = []
+    for (const lane of context.lanes.all()) {
+      const [, queue, kindName, version] = lane
+      const kind = kinds.get(kindName)
+      if (kind === undefined || kind.version < version || (request.queues.get(queue) ?? 0) <= 0 || pausedQueues.has(queue)) continue
+      open.push({ lane, leaseMs: kind.leaseMs })
+    }
+    return open
+  }
+}
+
+/** Seeks at the heads of lanes. None of them reads more rows than it answers, however many jobs wait. */
+function createHeads(context: StoreContext) {
+  const { connection } = context
+  const READY_INDEX = 'kerja_jobs INDEXED BY kerja_jobs_ready'
+  const anyReady = connection.prepare(`SELECT 1 FROM ${READY_INDEX} WHERE state = ${READY} AND lane = ? LIMIT 1`)
+  const firstReady = connection.prepare<[number]>(
+    `SELECT run_at FROM ${READY_INDEX} WHERE state = ${READY} AND lane = ? AND priority = ? ORDER BY run_at LIMIT 1`,
+  )
+  const dueReady = connection.prepare<[number, number]>(
+    `SELECT seq, run_at FROM ${READY_INDEX} WHERE state = ${READY} AND lane = ? AND priority = ? AND run_at <= ? ORDER BY run_at, seq LIMIT ?`,
+  )
+  const someSuspect = connection.prepare(`SELECT 1 FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} LIMIT 1`)
+  const suspects = connection.prepare<[number, number, number]>(
+    `SELECT seq, run_at, priority FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} AND lane = ? AND run_at <= ? ORDER BY priority, run_at, seq LIMIT ?`,
+  )
+  const firstSuspect = connection.prepare<[number]>(
+    `SELECT run_at FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} AND lane = ? ORDER BY run_at LIMIT 1`,
+  )
+  const aloneCount = connection.prepare<[number]>(
+    `SELECT count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE state = ${RUNNING} AND alone = 1`,
+  )
+  const liveCount = connection.prepare<[number]>('SELECT count(*) FROM kerja_workers WHERE died_at IS NULL AND ? - heartbeat_at <= lease_ms')
+
+  return {
+    due(lanes: readonly OpenLane[], priority: number, now: number, limit: number, left: ReadonlyMap<string, number>): Candidate[] {
+      const found: Candidate[] = []
+      for (const open of lanes) {
+        const room = Math.min(limit, left.get(open.lane[1]) ?? 0)
+        if (room <= 0) continue
+        for (const [seq, runAt] of dueReady.rows(open.lane[0], priority, now, room)) found.push({ seq, runAt, open })
+      }
+      return lanes.length === 1 ? found : found.sort((a, b) => a.runAt - b.runAt || a.seq - b.seq)
+    },
+    /** The earliest run time in these lanes; stops at the first that is due. */
+    nextReadyAt(lanes: readonly OpenLane[], now: number): number | null {
+      let next: number | null = null
+      for (const { lane } of lanes) {
+        if (anyReady.row(lane[0]) === undefined) continue
+        for (let priority = 0; priority < PRIORITY_COUNT; priority += 1) {
+          const runAt = firstReady.row(lane[0], priority)?.[0]
+          if (runAt === undefined) continue
+          if (next === null || runAt < next) next = runAt
+          if (next <= now) return next
+        }
+      }
+      return next
+    },
+    anySuspect: () => someSuspect.row() !== undefined,
+    nextSuspectAt(lanes: readonly OpenLane[]): number | null {
+      const times = lanes.map(({ lane }) => firstSuspect.row(lane[0])?.[0]).filter((runAt) => runAt !== undefined)
+      return times.length === 0 ? null : Math.min(...times)
+    },
+    dueSuspects(lanes: readonly OpenLane[], now: number, limit: number): Candidate[] {
+      const found = lanes.flatMap((open) => suspects.rows(open.lane[0], now, limit).map(([seq, runAt, priority]) => ({ seq, runAt, priority, open })))
+      return found.sort((a, b) => a.priority - b.priority || a.runAt - b.runAt || a.seq - b.seq).slice(0, limit)
+    },
+    aloneSlotsFree(now: number): boolean {
+      const slots = Math.max(1, Math.floor((liveCount.row(now)?.[0] ?? 0) / ALONE_SHARE))
+      return (aloneCount.row()?.[0] ?? 0) < slots
+    },
+  }
+}

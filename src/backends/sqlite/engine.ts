@@ -1,0 +1,138 @@
+/**
+ * The main thread's hold on the engine thread of one file: calls, answers, wake-ups. One per file and process, shared by all who open it
+ * and across hot reloads.
+ *
+ * States of the thread: none → running (at the first call) → none (its death rejects what was asked; the next call starts another) → closed.
+ */
+import { Worker } from 'node:worker_threads'
+import type { MigrationStep, WakeListener } from '../../contract/backend.js'
+import { KerjaError, quote } from '../../errors.js'
+import { decodeError } from './faults.js'
+import type { Call, Reply } from './group.js'
+import { createListeners } from './listeners.js'
+import type { OperationName, Operations } from './operations.js'
+import type { StoreConfig } from './options.js'
+import type { SweepName, Sweeps } from './sweeps.js'
+import type { ToThread } from './thread.js'
+import type { WakeKind } from './wake.js'
+
+type Asked = Operations & Sweeps & { open: () => { readonly driver: string }; plan: () => readonly MigrationStep[] }
+type AskedName = OperationName | SweepName | 'open' | 'plan'
+
+export interface Engine {
+  call<Name extends AskedName>(name: Name, ...args: Parameters<Asked[Name]>): Promise<ReturnType<Asked[Name]>>
+  listen(listener: WakeListener): () => void
+  /** Calls this process's listeners. */
+  wake(kind: WakeKind): void
+  close(): Promise<void>
+}
+
+interface Pending {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface FromThread {
+  readonly replies: readonly Reply[]
+  readonly available: boolean
+  readonly changed: boolean
+}
+
+export function createEngine(config: StoreConfig): Engine {
+  const pending = new Map<number, Pending>()
+  const listeners = createListeners(config.path)
+  let thread: Worker | undefined
+  let outbox: Call[] = []
+  let lastId = 0
+
+  function start(): Worker {
+    const started = new Worker(new URL('./thread.js', import.meta.url), { workerData: config, name: 'kerja-sqlite', execArgv: [] })
+    started.on('message', receive)
+    // An 'exit' follows every 'error': what was asked is rejected once, with the cause.
+    let cause: unknown
+    started.on('error', (error) => {
+      cause = error
+    })
+    started.on('exit', () => {
+      if (thread === started) thread = undefined
+      rejectAll(
+        new KerjaError(
+          'BACKEND_UNAVAILABLE',
+          `The SQLite thread of ${config.path} ended unexpectedly; whether its last calls were stored is unknown. The next call starts it again.`,
+          { cause },
+        ),
+      )
+    })
+    return started
+  }
+
+  function rejectAll(error: KerjaError): void {
+    const rejected = [...pending.values()]
+    pending.clear()
+    for (const { reject } of rejected) reject(error)
+  }
+
+  function receive({ replies, available, changed }: FromThread): void {
+    for (const [id, value, error] of replies) {
+      const call = pending.get(id)
+      pending.delete(id)
+      if (error === null) call?.resolve(value as never)
+      else call?.reject(decodeError(error))
+    }
+    // An idle Kerja does not keep its process alive.
+    if (pending.size === 0) thread?.unref()
+    if (available) listeners.wake('available')
+    if (changed) listeners.wake('changed')
+  }
+
+  /** Everything asked in one turn goes out as one message, so that a settlement and the claim after it meet in one commit. */
+  function flush(): void {
+    const calls = outbox
+    outbox = []
+    thread ??= start()
+    thread.ref()
+    try {
+      thread.postMessage({ calls } satisfies ToThread)
+    } catch {
+      // Something in there is not plain data.
+      postOneByOne(thread, calls, (id, cause) => {
+        pending.get(id)?.reject(cause)
+        pending.delete(id)
+      })
+    }
+  }
+
+  return {
+    call(name, ...args) {
+      return new Promise((resolve, reject) => {
+        lastId += 1
+        pending.set(lastId, { resolve: resolve as (value: never) => void, reject })
+        outbox.push({ id: lastId, name, args })
+        if (outbox.length === 1) queueMicrotask(flush)
+      })
+    },
+    listen: listeners.add,
+    wake: listeners.wake,
+    async close() {
+      listeners.clear()
+      const ending = thread
+      if (ending === undefined) return
+      const exited = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
+      ending.ref()
+      ending.postMessage({ calls: outbox, close: true } satisfies ToThread)
+      outbox = []
+      await exited
+    },
+  }
+}
+
+/** A value that cannot cross threads fails its own call only. */
+function postOneByOne(thread: Worker, calls: readonly Call[], reject: (id: number, error: KerjaError) => void): void {
+  for (const call of calls) {
+    try {
+      thread.postMessage({ calls: [call] } satisfies ToThread)
+    } catch (cause) {
+      reject(call.id, new KerjaError('OPTION_INVALID', `${call.name} was given a value that is not plain data: ${quote(String(cause))}`, { cause }))
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Group commit: whatever has arrived runs in one transaction with one fsync, then everybody is answered.
+ *
+ * Order: settlements, changes, pushes, claims; commit; answers; reads; sweeps. A call that fails is rolled back with its group, and the
+ * group's calls are then tried one by one, so that a bad call fails alone. A crash before the commit leaves nothing of the group, after it
+ * all of it; callers that were not answered ask again under the same ids and tokens.
+ */
+import type { ClaimRequest } from '../../contract/backend.js'
+import { KerjaError } from '../../errors.js'
+import { encodeError, faultOf, isFatal, isFull, type WireError } from './faults.js'
+import { type OperationName, type Operations, RANKS } from './operations.js'
+import type { StoreConfig } from './options.js'
+import { freeJournal, openStore, planMigrations, type Store } from './store.js'
+import { createSweeps, SWEEP_NAMES, type SweepName, type Sweeps } from './sweeps.js'
+
+export interface Call {
+  readonly id: number
+  readonly name: OperationName | SweepName | 'open' | 'plan'
+  readonly args: readonly unknown[]
+}
+
+export type Reply = readonly [id: number, value: unknown, error: WireError | null]
+
+export interface GroupEffects {
+  readonly available: boolean
+  readonly changed: boolean
+}
+
+export interface Groups {
+  run(calls: readonly Call[]): void
+  /** For a moment when nothing is asked. */
+  idle(): void
+  close(): void
+}
+
+/** A settlement may use the space that was kept for it; anything above this rank may not. */
+const RESERVED_RANK_MAX = 1
+const PUSH_RANK = 2
+
+type Anything = (...args: readonly unknown[]) => unknown
+
+export function createGroups(config: StoreConfig, answer: (replies: readonly Reply[], effects: GroupEffects) => void): Groups {
+  let current: { readonly store: Store; readonly sweeps: Sweeps } | undefined
+
+  function opened(): { readonly store: Store; readonly sweeps: Sweeps } {
+    if (current === undefined) {
+      const store = openStore(config)
+      current = { store, sweeps: createSweeps(store, config) }
+    }
+    return current
+  }
+
+  /** The error as the caller gets it. After an I/O error the connection is not trusted again: the next group opens the file anew. */
+  function fail(error: unknown): WireError {
+    if (isFatal(error)) discard()
+    return encodeError(faultOf(error, config.path))
+  }
+
+  function discard(): void {
+    const broken = current
+    current = undefined
+    try {
+      broken?.store.close()
+    } catch {
+      // The connection is given up because it fails; that closing it fails too tells nothing new.
+      return
+    }
+  }
+
+  function send(replies: Reply[]): void {
+    if (replies.length === 0) return
+    const effects = current?.store.context.effects
+    answer(replies, { available: effects?.available === true, changed: effects?.changed === true })
+    if (effects !== undefined) effects.available = effects.changed = false
+  }
+
+  function attempt(call: Call, action: () => unknown): Reply {
+    try {
+      return [call.id, action(), null]
+    } catch (error) {
+      return [call.id, null, fail(error)]
+    }
+  }
+
+  function commit(calls: readonly Call[]): Reply[] {
+    if (calls.length === 0) return []
+    try {
+      return writeAll(opened().store, calls)
+    } catch (error) {
+      const failure = fail(error)
+      // Whoever holds the lock, or a broken file, would fail each of them the same way.
+      const shared = current === undefined || failure.code === 'STORE_LOCKED'
+      if (calls.length === 1 || shared) return calls.map(({ id }) => [id, null, failure])
+    }
+    return calls.flatMap((call) => commit([call]))
+  }
+
+  function run(calls: readonly Call[]): void {
+    // A plan must not open the store: opening applies it.
+    for (const call of calls) if (call.name === 'plan') send([attempt(call, () => planMigrations(config))])
+    const asked = calls.filter(({ name }) => name !== 'plan')
+    if (asked.length === 0) return
+    try {
+      opened().store.enter()
+    } catch (error) {
+      const failure = fail(error)
+      send(asked.map(({ id }) => [id, null, failure]))
+      return
+    }
+    const writes = answerEmptyClaims(asked.filter(isWrite))
+    writes.sort((a, b) => rankOf(a) - rankOf(b))
+    send(commit(writes))
+    for (const call of asked) if (!isWrite(call)) send([attempt(call, () => runLater(call))])
+  }
+
+  /** Claims that find nothing cost a few reads, not the write lock. With writes beside them they may find what those free. */
+  function answerEmptyClaims(writes: Call[]): Call[] {
+    if (!writes.every(({ name }) => name === 'claim')) return writes
+    const left: Call[] = []
+    const replies: Reply[] = []
+    for (const call of writes) {
+      const reply = attempt(call, () => {
+        const { store } = opened()
+        return store.read(() => store.claim.peek(call.args[0] as ClaimRequest))
+      })
+      if (reply[1] === null && reply[2] === null) left.push(call)
+      else replies.push(reply)
+    }
+    send(replies)
+    return left
+  }
+
+  function runLater(call: Call): unknown {
+    const { store, sweeps } = opened()
+    if (call.name === 'open') return { driver: store.context.connection.driver }
+    const sweep = SWEEP_NAMES.find((name) => name === call.name)
+    if (sweep !== undefined) return (sweeps[sweep] as Anything)(...call.args)
+    return store.read(() => operationOf(store.operations, call)(...call.args))
+  }
+
+  return {
+    run,
+    idle: () => current?.store.trimJournal(),
+    close: discard,
+  }
+}
+
+const rankIn: Readonly<Record<string, number | 'read'>> = RANKS
+const isWrite = ({ name }: Call): boolean => typeof rankIn[name] === 'number'
+const rankOf = ({ name }: Call): number => rankIn[name] as number
+const operationOf = (operations: Operations, { name }: Call): Anything => operations[name as OperationName] as Anything
+
+function writeAll(store: Store, calls: readonly Call[]): Reply[] {
+  const { operations } = store
+  const runAll = (): Reply[] => store.write(() => calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null]))
+  if (calls.some((call) => rankOf(call) === PUSH_RANK) && !store.reserve.keep()) {
+    if (calls.length === 1)
+      throw new KerjaError(
+        'STORE_FULL',
+        `The disk of ${store.context.path} is full: no new jobs are taken, so that workers can finish theirs. Free space; Kerja goes on by itself.`,
+      )
+    // Apart, the others still succeed.
+    throw new KerjaError('STORE_FULL', 'The group holds a push that cannot be taken.')
+  }
+  try {
+    return runAll()
+  } catch (error) {
+    if (!isFull(error)) throw error
+    freeJournal(store)
+    if (calls.length > 1 || rankOf(calls[0] as Call) > RESERVED_RANK_MAX) throw error
+    store.reserve.giveUp()
+    return runAll()
+  }
+}

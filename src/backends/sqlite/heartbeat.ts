@@ -1,0 +1,45 @@
+/** The lease thread's side of the backend: one small write per beat on a connection of its own, and the lock that proves its process lives. */
+import type { BeatResult, HeartbeatConnection } from '../../contract/backend.js'
+import { clockFrom } from '../../contract/clock.js'
+import { openConnection, untilFree } from './connection.js'
+import { loadDriver } from './driver.js'
+import { faultOf } from './faults.js'
+import { realPathOf, type StoreConfig } from './options.js'
+import { holdProcessLock } from './process-lock.js'
+import { RUNNING } from './rows.js'
+
+/** Named by `queue.heartbeat.module`. Blocks its thread for the few ms that a beat takes. */
+export function openHeartbeat(given: unknown, workerId: string): HeartbeatConnection {
+  // A lost beat is repeated by the next, so it needs no fsync of its own.
+  const config: StoreConfig = { ...(given as StoreConfig), path: realPathOf((given as StoreConfig).path), synchronous: 'normal' }
+  const clock = clockFrom(config.clockBuffer)
+  const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
+  const connection = openConnection(config)
+  const lock = holdProcessLock(driver, config.path, workerId)
+  const renew = connection.prepare('UPDATE kerja_workers SET heartbeat_at = ? WHERE id = ? AND died_at IS NULL')
+  const held = connection.prepare<[string, number, number]>(
+    `SELECT id, token, cancel_reason IS NOT NULL FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = ? AND state = ${RUNNING}`,
+  )
+  let closed = false
+
+  function beat(): BeatResult {
+    if (renew.run(clock.now(), workerId) === 0) return { alive: false, held: [] }
+    return { alive: true, held: held.rows(workerId).map(([jobId, token, cancel]) => ({ jobId, token, cancelRequested: cancel === 1 })) }
+  }
+
+  return {
+    beat() {
+      try {
+        return untilFree(config.path, config.lockTimeoutMs, beat)
+      } catch (error) {
+        throw faultOf(error, config.path)
+      }
+    },
+    close() {
+      if (closed) return
+      closed = true
+      lock?.release()
+      connection.close()
+    },
+  }
+}

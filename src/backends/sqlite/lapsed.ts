@@ -1,0 +1,48 @@
+/** Leases that no longer hold: their worker is dead or unknown, or their time is over. */
+import type { LapsedLease } from '../../contract/backend.js'
+import type { StoreContext } from './context.js'
+import { RUNNING } from './rows.js'
+
+type Row = readonly [
+  seq: number,
+  id: string,
+  token: number,
+  lane: number,
+  worker: string,
+  attempt: number,
+  maxAttempts: number,
+  crashCount: number,
+  alone: number,
+  claimedAt: number,
+  giveUpAt: number | null,
+  dead: number,
+]
+
+export function createLapsed({ connection, lanes, now }: StoreContext): (limit: number) => LapsedLease[] {
+  const lapsed = connection.prepare<Row>(
+    `SELECT j.seq, j.id, j.token, j.lane, j.worker, j.attempt, j.max_attempts, j.crash_count, j.alone, j.claimed_at, j.give_up_at,
+      w.id IS NULL OR w.died_at IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running LEFT JOIN kerja_workers w ON w.id = j.worker
+      WHERE j.state = ${RUNNING} AND (w.id IS NULL OR w.died_at IS NOT NULL OR j.lease_until <= ?) LIMIT ?`,
+  )
+  return (limit) =>
+    lapsed.rows(now(), limit).map(([seq, jobId, token, lane, workerId, attempt, maxAttempts, crashCount, alone, claimedAt, giveUpAt, dead]) => {
+      const [, queue, kind] = lanes.find(lane)
+      const cause = dead === 1 ? 'death' : 'timeout'
+      return {
+        jobId,
+        token,
+        handle: seq,
+        kind,
+        queue,
+        cause,
+        workerId,
+        attempt,
+        maxAttempts,
+        crashCount,
+        alone: alone === 1,
+        claimedAt,
+        giveUpAt,
+        now: now(),
+      }
+    })
+}

@@ -1,0 +1,41 @@
+/** Bounded chores that run after a group, each in a transaction of its own: expire, prune, reap. None takes the write lock to find nothing. */
+import { loadDriver } from './driver.js'
+import type { StoreConfig } from './options.js'
+import { isProcessDead, lockedWorkerIds, removeLockFiles } from './process-lock.js'
+import type { Store } from './store.js'
+
+export type Sweeps = ReturnType<typeof createSweeps>
+export type SweepName = keyof Sweeps
+export const SWEEP_NAMES: readonly SweepName[] = ['expire', 'prune', 'reapWorkers']
+
+export function createSweeps(store: Store, config: StoreConfig) {
+  const { late, prune, coordination } = store
+  return {
+    expire: (limit: number, retentionMs: number): number => (late.any() ? store.write(() => late.sweep(limit, retentionMs)) : 0),
+
+    prune(limit: number): number {
+      const count = prune.any() ? store.write(() => prune.sweep(limit)) : 0
+      store.trimJournal()
+      removeStrayLocks(store, config.path)
+      return count
+    },
+
+    reapWorkers(): string[] {
+      const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
+      const undeclared = coordination.undeclared()
+      const dead = undeclared.filter(({ id, lapsed }) => lapsed || isProcessDead(driver, config.path, id)).map(({ id }) => id)
+      if (dead.length === 0) return []
+      const declared = store.write(() => coordination.declareDead(dead))
+      // After the commit: a crash in between leaves a file whose worker is dead in the store, which prune removes.
+      removeLockFiles(config.path, declared)
+      return declared
+    },
+  }
+}
+
+/** Files of workers that the store no longer knows. */
+function removeStrayLocks(store: Store, path: string): void {
+  const known = store.coordination.known()
+  const strays = lockedWorkerIds(path).filter((id) => !known.has(id))
+  if (strays.length > 0) removeLockFiles(path, strays)
+}

@@ -1,0 +1,73 @@
+/** Wake-ups between processes: a small file beside the database is touched after a commit, and the others watch it. Hints only: polling bounds a lost one. */
+import { closeSync, type FSWatcher, futimesSync, openSync, watch } from 'node:fs'
+import { createPrivateFile, FILE_MODE } from './connection.js'
+
+export type WakeKind = 'available' | 'changed'
+
+const SUFFIXES: Readonly<Record<WakeKind, string>> = Object.freeze({ available: '-kerja-wake', changed: '-kerja-changed' })
+/** At most one touch per file in this time; what comes sooner is touched at its end. */
+const TOUCH_INTERVAL_MS = 2
+
+export const wakePathOf = (storePath: string, kind: WakeKind): string => `${storePath}${SUFFIXES[kind]}`
+
+export interface Touch {
+  touch(kind: WakeKind): void
+  close(): void
+}
+
+/** The sending side, in the engine thread. */
+export function createTouch(storePath: string): Touch {
+  const senders = { available: createSender(wakePathOf(storePath, 'available')), changed: createSender(wakePathOf(storePath, 'changed')) }
+  return {
+    touch: (kind) => senders[kind].touch(),
+    close() {
+      senders.available.close()
+      senders.changed.close()
+    },
+  }
+}
+
+function createSender(path: string): { touch(): void; close(): void } {
+  let file: number | undefined
+  let touchedAt = Number.NEGATIVE_INFINITY
+  let later: NodeJS.Timeout | undefined
+
+  function touchNow(): void {
+    later = undefined
+    file ??= openSync(path, 'a', FILE_MODE)
+    touchedAt = performance.now()
+    const at = Date.now() / 1000
+    futimesSync(file, at, at)
+  }
+
+  return {
+    touch() {
+      if (later !== undefined) return
+      const sinceMs = performance.now() - touchedAt
+      if (sinceMs >= TOUCH_INTERVAL_MS) touchNow()
+      else later = setTimeout(touchNow, TOUCH_INTERVAL_MS - sinceMs)
+    },
+    close() {
+      if (later !== undefined) {
+        clearTimeout(later)
+        touchNow()
+      }
+      if (file !== undefined) closeSync(file)
+    },
+  }
+}
+
+/** The receiving side. Never keeps the process alive. Where the system has no watches left, polling is all there is: null. */
+export function watchWakes(storePath: string, kind: WakeKind, listener: () => void): FSWatcher | null {
+  const path = wakePathOf(storePath, kind)
+  try {
+    createPrivateFile(path)
+    const watcher = watch(path, { persistent: false }, () => listener())
+    // A watch that breaks later (the file was removed) is given up: workers poll at least once a second.
+    watcher.on('error', () => watcher.close())
+    return watcher
+  } catch {
+    // No watches left (ENOSPC, EMFILE) or no such folder yet: wake-ups are hints, and workers poll at least once a second.
+    return null
+  }
+}

@@ -1,0 +1,50 @@
+/** Every topic, in the order a reader would learn the contract. */
+
+import { cancelTopic } from './cancel.js'
+import { claimTopic } from './claim.js'
+import { closingTopic } from './closing.js'
+import { concurrencyTopic } from './concurrency.js'
+import { crashTopic } from './crash.js'
+import { delayTopic } from './delay.js'
+import { expireTopic } from './expire.js'
+import { holdTopic } from './hold.js'
+import { idempotencyTopic } from './idempotency.js'
+import { leaseTopic } from './lease.js'
+import { ledgerTopic } from './ledger.js'
+import { pauseTopic } from './pause.js'
+import { priorityTopic } from './priority.js'
+import { pruneTopic } from './prune.js'
+import { pushTopic } from './push.js'
+import { retryTopic } from './retry.js'
+import { scheduleTopic } from './schedule.js'
+import { settleTopic } from './settle.js'
+import type { ConformanceCase } from './suite.js'
+import { transactionTopic } from './transaction.js'
+import { uniqueTopic } from './unique.js'
+import { wakeTopic } from './wake.js'
+import { workersTopic } from './workers.js'
+
+export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
+  pushTopic,
+  claimTopic,
+  priorityTopic,
+  delayTopic,
+  uniqueTopic,
+  idempotencyTopic,
+  leaseTopic,
+  settleTopic,
+  retryTopic,
+  crashTopic,
+  cancelTopic,
+  ledgerTopic,
+  pauseTopic,
+  holdTopic,
+  scheduleTopic,
+  workersTopic,
+  expireTopic,
+  pruneTopic,
+  wakeTopic,
+  transactionTopic,
+  concurrencyTopic,
+  closingTopic,
+]

@@ -1,0 +1,85 @@
+/** What the SQLite tests share: a folder of their own, jobs, workers, and a handle such as an application opens. */
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ClaimRequest, NewJob, WorkerRegistration } from 'kerja/backend'
+import { onTestFinished } from 'vitest'
+
+/** Made for one test and removed after it. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kerja-sqlite-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What better-sqlite3's Database and node:sqlite's DatabaseSync have in common. */
+export interface Handle {
+  exec(sql: string): unknown
+  prepare(sql: string): { run(...values: unknown[]): unknown; get(...values: unknown[]): unknown }
+  close(): void
+}
+
+const require = createRequire(import.meta.url)
+
+/** A handle of the library that Kerja picks on this Node. */
+export function openHandle(path: string): Handle {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const usesNodeSqlite = major > 22 || (major === 22 && minor >= 13)
+  const Database = usesNodeSqlite ? require('node:sqlite').DatabaseSync : require('better-sqlite3')
+  return new Database(path) as Handle
+}
+
+export function job(overrides: Partial<NewJob> = {}): NewJob {
+  return {
+    id: randomUUID(),
+    kind: 'test.kind',
+    version: 1,
+    queue: 'default',
+    priority: 2,
+    payload: '{}',
+    delayMs: 0,
+    runAt: null,
+    maxAttempts: 10,
+    giveUpAfterMs: null,
+    startWithinMs: null,
+    group: null,
+    tags: [],
+    idempotency: null,
+    unique: null,
+    parentId: null,
+    tick: null,
+    ...overrides,
+  }
+}
+
+export const jobs = (count: number, overrides: Partial<NewJob> = {}): NewJob[] => Array.from({ length: count }, () => job(overrides))
+
+export function registration(overrides: Partial<WorkerRegistration> = {}): WorkerRegistration {
+  return {
+    id: randomUUID(),
+    name: 'test',
+    host: 'localhost',
+    pid: process.pid,
+    version: '0.0.0',
+    queues: ['default'],
+    kinds: [{ kind: 'test.kind', version: 1 }],
+    schedules: [],
+    concurrency: 10,
+    leaseMs: 60_000,
+    ...overrides,
+  }
+}
+
+export function claimRequest(workerId: string, overrides: Partial<ClaimRequest> = {}): ClaimRequest {
+  return {
+    workerId,
+    limit: 100,
+    queues: new Map([['default', 100]]),
+    kinds: [{ kind: 'test.kind', version: 1, leaseMs: null }],
+    alone: false,
+    expiredRetentionMs: 60_000,
+    ...overrides,
+  }
+}
