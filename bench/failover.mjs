@@ -33,7 +33,7 @@ export const roles = {
 
 async function startWorker(contender) {
   const worker = startRole(name, 'worker', [contender])
-  await Promise.race([worker.receive('ready'), worker.result])
+  await worker.receive('ready')
   return worker
 }
 

@@ -20,7 +20,9 @@ export const goals = [
 export async function run(contender, count) {
   const system = await contenders[contender].load()
   let started = () => undefined
-  const handler = async () => started(wallClock())
+  const handler = async ({ number }) => {
+    started({ number, at: wallClock() })
+  }
   const nextStart = () =>
     new Promise((resolve) => {
       started = resolve

@@ -22,7 +22,10 @@ export const goals = [
 export const roles = {
   async worker(parent, contender) {
     const system = await contenders[contender].load()
-    await system.openWorker({ concurrency: CONCURRENCY, handler: async () => parent.send('started', wallClock()) })
+    const handler = async ({ number }) => {
+      parent.send('started', { number, at: wallClock() })
+    }
+    await system.openWorker({ concurrency: CONCURRENCY, handler })
     parent.send('ready')
     await parent.receive('stop')
   },
@@ -32,7 +35,7 @@ export async function run(contender, count) {
   const worker = startRole(name, 'worker', [contender])
   const system = await contenders[contender].load()
   const producer = await system.openProducer()
-  await Promise.race([worker.receive('ready'), worker.result])
+  await worker.receive('ready')
   const latency = await measureLatency(producer, count, () => worker.receive('started'))
   worker.send('stop')
   await worker.result

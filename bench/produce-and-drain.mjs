@@ -40,7 +40,7 @@ export async function run(contender, count) {
   const worker = startRole(name, 'worker', [contender, count])
   const system = await contenders[contender].load()
   const producer = await system.openProducer()
-  await Promise.race([worker.receive('ready'), worker.result])
+  await worker.receive('ready')
   const readCpu = await startCpuMeter(system)
   const startedAt = wallClock()
   await produce(producer, { callers: CALLERS, count })

@@ -12,6 +12,8 @@ function report(name, value, exitCode) {
   process.send({ name, value }, () => process.exit(exitCode))
 }
 
+process.once('uncaughtException', (error) => report('failure', error.stack, 1))
+
 try {
   const module = await import(new URL(`../${scenario}.mjs`, import.meta.url).href)
   const part = role === 'run' ? module.run : (...rest) => module.roles[role](parent, ...rest)

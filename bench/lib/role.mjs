@@ -24,5 +24,11 @@ export function startRole(scenario, role, args, env = {}) {
   })
   // A part that is killed on purpose has no result; whoever needs one awaits this and sees the rejection.
   result.catch(() => undefined)
-  return { ...mailbox, result, kill: () => child.kill('SIGKILL') }
+  // Whoever waits for a message of a part that failed must hear of it, not wait on.
+  const ended = result.then(() => {
+    throw new Error(`${scenario}, ${role} ended before it said what was awaited`)
+  })
+  ended.catch(() => undefined)
+  const receive = (name) => Promise.race([mailbox.receive(name), ended])
+  return { send: mailbox.send, receive, result, kill: () => child.kill('SIGKILL') }
 }

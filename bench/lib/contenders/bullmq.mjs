@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { drainWith } from '../drain.mjs'
+import { spoil } from '../spoil.mjs'
 
 const KEEP_NOTHING = { removeOnComplete: true, removeOnFail: true }
 const DAY_MS = 86_400_000
@@ -29,6 +30,7 @@ export async function openProducer() {
 export async function openWorker({ concurrency, handler, onSettled = () => undefined }) {
   const worker = new Worker(queueName, (job) => handler(job.data), { ...options(), concurrency })
   worker.on('completed', onSettled)
+  worker.on('failed', (_job, error) => spoil(`failed: ${error.message}`))
   worker.on('error', (error) => console.error(error))
   await worker.waitUntilReady()
   return { stop: () => worker.close(true) }

@@ -2,11 +2,15 @@
 import { join } from 'node:path'
 import { drainWith } from '../drain.mjs'
 import { importKerja } from '../import-kerja.mjs'
+import { spoil } from '../spoil.mjs'
 
 const { Kerja } = await importKerja('kerja')
 const { defineJob, type } = await importKerja('kerja/define')
 
 const noop = defineJob({ kind: 'bench.noop', payload: type(), retention: { completed: '1h' } })
+
+/** Not `job.rescued`: failover is a scenario. */
+const SPOILING = ['job.retried', 'job.failed', 'job.cancelled', 'job.held', 'job.lost']
 
 const connect = () => new Kerja({ backend: `sqlite:${join(process.env.BENCH_STORE, 'kerja.db')}` })
 
@@ -26,6 +30,7 @@ export async function openProducer() {
 export async function openWorker({ concurrency, handler, onSettled = () => undefined }) {
   const kerja = connect()
   kerja.events.on('job.completed', onSettled)
+  for (const name of SPOILING) kerja.events.on(name, (event) => spoil(`${name}: ${event.failure?.message ?? event.why ?? event.reason}`))
   const worker = kerja.worker({ handlers: [noop.handle(handler)], concurrency })
   await worker.start()
   return {
