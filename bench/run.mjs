@@ -6,6 +6,7 @@ import { kerja } from './lib/contenders.mjs'
 import { ensureBuilt, ensureDependencies } from './lib/runner/dependencies.mjs'
 import { makeRunFolder, removeFolder } from './lib/runner/folders.mjs'
 import { judgeGoals } from './lib/runner/goals.mjs'
+import { isDisturbed } from './lib/runner/load.mjs'
 import { measureScenario } from './lib/runner/measure.mjs'
 import { formatFigure, renderFacts, renderPage, renderScenario } from './lib/runner/report.mjs'
 import { contendersOf, loadScenarios } from './lib/runner/scenarios.mjs'
@@ -60,11 +61,14 @@ async function runScenario(scenario, options, surroundings, onFailure) {
   return report
 }
 
-function write(options, run) {
+function writeResults(run) {
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(`${RESULTS}latest.json`, `${JSON.stringify(run, null, 2)}\n`)
-  // A part, or a quick look, must not replace the published page.
-  const complete = options.only.length === 0 && options.contenders.length === 0 && !options.quick
+}
+
+/** A part, a quick look, a failed or a disturbed run must not replace the published page. */
+function writePage(options, run) {
+  const complete = options.only.length === 0 && options.contenders.length === 0 && !options.quick && !process.exitCode && !isDisturbed(run.facts)
   if (complete) writeFileSync(PAGE, renderPage(run))
   log(`written: bench/results/latest.json${complete ? ', docs/benchmarks.md' : ''}`)
 }
@@ -82,7 +86,8 @@ async function openSurroundings(kinds) {
     redis.close()
     removeFolder(folder)
   }
-  const interrupted = () => {
+  const interrupted = (signal) => {
+    log(`interrupted by ${signal}: what was not finished is missing from bench/results/latest.json`)
     close()
     process.exit(1)
   }
@@ -106,8 +111,14 @@ async function main() {
     const facts = { ...describeMachine(surroundings.redis.version), command: command(), rounds: options.rounds }
     console.log(`${renderFacts(facts)}\n`)
     const reports = []
-    for (const scenario of scenarios) reports.push(await runScenario(scenario, options, surroundings, onFailure))
-    write(options, { facts, scenarios: reports })
+    if (isDisturbed(facts))
+      log(`load average ${facts.load} before the start: others use this machine, so limits cannot be judged and the page is not written`)
+    for (const scenario of scenarios) {
+      reports.push(await runScenario(scenario, options, surroundings, onFailure))
+      // After each, so that an interruption loses only what was under way.
+      writeResults({ facts, scenarios: reports })
+    }
+    writePage(options, { facts, scenarios: reports })
   } finally {
     close()
   }

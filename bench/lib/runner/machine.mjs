@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import Database from 'better-sqlite3'
+import { readLoad } from './load.mjs'
 
 const versionOf = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version
 
@@ -17,6 +18,7 @@ export function describeMachine(redisVersion) {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release().split('-')[0]}`,
+    load: readLoad(),
     node: process.version.slice(1),
     sqlite: `${sqliteVersion()} (better-sqlite3)`,
     kerja: versionOf('../../../package.json'),

@@ -2,6 +2,7 @@
 const FACTS = {
   date: 'Date',
   machine: 'Machine',
+  load: 'Load average before the start',
   node: 'Node',
   sqlite: 'SQLite',
   kerja: 'Kerja',
