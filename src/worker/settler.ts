@@ -29,6 +29,8 @@ interface Entry {
 export interface SettlerOptions {
   readonly settle: Queue['settle']
   readonly onTrouble: (error: unknown) => void
+  /** After each acknowledged batch: whoever waits for fewer pending settlements may go on. */
+  readonly onAcknowledged: () => void
   /** Makes the settlement that stands in for one the store refuses to write. */
   readonly unwritable: (settlement: Settlement, error: unknown) => Settlement
 }
@@ -52,6 +54,7 @@ export function createSettler(options: SettlerOptions): Settler {
         entries.forEach((entry, index) => {
           finish(entry, results[index] as SettleResult)
         })
+        options.onAcknowledged()
         return
       } catch (error) {
         if (abandoned) return

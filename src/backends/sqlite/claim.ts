@@ -6,6 +6,9 @@ import { READY, RUNNING, SUSPECT } from './rows.js'
 import type { WireClaim, WireLane } from './wire.js'
 
 const PRIORITY_COUNT = 5
+/** Where `WireClaim` has them. */
+const DEADLINE = 15
+const LANE = 17
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
 
@@ -34,15 +37,19 @@ interface Candidate {
   readonly open: OpenLane
 }
 
-const CLAIM = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
-  deadline = give_up_at WHERE seq = ? AND (deadline IS NULL OR deadline >= ?)
-  RETURNING seq, id, token, priority, attempt, max_attempts, crash_count, alone, created_at, run_at, give_up_at, job_group, tags, parent, tick_schedule,
-  tick_at, payload, lane`
+/** The columns of `WireClaim`, in its order, read in the order that the numbers are given. */
+const READ = `SELECT j.seq, j.run_at, d.id, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, d.job_group, d.tags, d.parent,
+  d.tick_schedule, d.tick_at, d.payload, j.deadline, j.priority, j.lane
+  FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
+
+const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
+  deadline = give_up_at WHERE seq IN (SELECT value FROM json_each(?))`
 
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
   const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
-  const take = connection.prepare<WireClaim>(CLAIM)
+  const read = connection.prepare<WireClaim>(READ)
+  const take = connection.prepare(TAKE)
   const lanesOf = createOpenLanes(context)
   const heads = createHeads(context)
 
@@ -61,14 +68,24 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     }
   }
 
+  /** Takes the candidates, except those past their deadline: they end. */
   function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, now: number): WireClaim[] {
+    if (candidates.length === 0) return []
     const jobs: WireClaim[] = []
-    for (const { seq, open } of candidates) {
-      const leaseUntil = open.leaseMs === null ? null : now + open.leaseMs
-      const row = take.row(now, leaseUntil, request.workerId, request.alone ? 1 : 0, seq, now)
-      if (row === undefined) endLate(seq, now, request.expiredRetentionMs)
-      else jobs.push(row)
+    for (const row of read.rows(JSON.stringify(candidates.map(({ seq }) => seq)))) {
+      if (row[DEADLINE] === null || row[DEADLINE] >= now) jobs.push(row)
+      else endLate(row[0], now, request.expiredRetentionMs)
     }
+    const leases = new Map(candidates.map(({ open }) => [open.lane[0], open.leaseMs]))
+    const byLease = new Map<number | null, number[]>()
+    for (const row of jobs) {
+      const leaseMs = leases.get(row[LANE]) ?? null
+      const seqs = byLease.get(leaseMs)
+      if (seqs === undefined) byLease.set(leaseMs, [row[0]])
+      else seqs.push(row[0])
+    }
+    for (const [leaseMs, seqs] of byLease)
+      take.run(now, leaseMs === null ? null : Math.ceil(now + leaseMs), request.workerId, request.alone ? 1 : 0, JSON.stringify(seqs))
     return jobs
   }
 
@@ -88,7 +105,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
         const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
         if (wanted.length === 0) break
         const taken = claimFrom(wanted, request, now)
-        for (const job of taken) spend(left, context.lanes.find(job[17])[1])
+        for (const job of taken) spend(left, context.lanes.find(job[LANE])[1])
         jobs.push(...taken)
         if (taken.length === wanted.length || jobs.length >= request.limit) break
       }

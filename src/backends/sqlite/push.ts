@@ -1,16 +1,16 @@
 /** What becomes of a pushed job: same id, then idempotency key, then unique key, then a new job. */
 import type { NewJobIdempotency, NewJobUnique, PushResult } from '../../contract/job.js'
 import type { StoreContext } from './context.js'
-import { HELD, HOLDING_SQL, isWaiting, READY } from './rows.js'
+import { HELD, HOLDING_SQL, isWaiting, READY, WAITING_AGAIN_SQL } from './rows.js'
 import type { WireJob, WirePushResult } from './wire.js'
 
 /** The few columns that a plain job needs: most jobs have no more, and each bound value costs. */
-const INSERT_PLAIN = `INSERT INTO kerja_jobs (id, lane, priority, state, run_at, max_attempts, created_at, payload)
-  VALUES (?, ?, ?, ${READY}, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
-
-const INSERT_FULL = `INSERT INTO kerja_jobs (id, lane, priority, state, run_at, max_attempts, created_at, payload, deadline, give_up_at, start_by,
-  job_group, tags, parent, tick_schedule, tick_at, unique_kind, unique_key, unique_live)
-  VALUES (?, ?, ?, ${READY}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+const INSERT_PLAIN = `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, max_attempts, created_at) VALUES (?, ?, ?, ${READY}, ?, ?, ?)`
+const INSERT_FULL = `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, max_attempts, created_at, deadline, give_up_at, start_by,
+  unique_kind, unique_key, unique_live) VALUES (?, ?, ?, ${READY}, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const PAYLOAD_PLAIN = 'INSERT INTO kerja_payloads (seq, id, payload) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING'
+const PAYLOAD_FULL = `INSERT INTO kerja_payloads (seq, id, payload, job_group, tags, parent, tick_schedule, tick_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 
 /** The deadline of a job never claimed, from the columns that bound it. */
 export const DEADLINE_SQL = `CASE WHEN token > 0 OR start_by IS NULL THEN give_up_at WHEN give_up_at IS NULL THEN start_by ELSE min(start_by, give_up_at) END`
@@ -19,26 +19,34 @@ export const DEADLINE_SQL = `CASE WHEN token > 0 OR start_by IS NULL THEN give_u
 export type Push = (jobs: readonly WireJob[]) => WirePushResult[]
 
 export function createPush(context: StoreContext): Push {
-  const { connection, lanes } = context
+  const { connection, lanes, sequence } = context
   const insertPlain = connection.prepare(INSERT_PLAIN)
   const insertFull = connection.prepare(INSERT_FULL)
+  const payloadPlain = connection.prepare(PAYLOAD_PLAIN)
+  const payloadFull = connection.prepare(PAYLOAD_FULL)
   const pushKeyed = createKeyedPush(context, create)
 
   /** False when the id is taken. */
   function create(job: WireJob, now: number): boolean {
-    const lane = lanes.idOf(job[1], job[2], job[3])
+    const seq = sequence.next()
+    const [id, queue, kind, version, priority, payload, , , maxAttempts, giveUpAfterMs, , group, tags, parent, tickSchedule, tickInstant, , unique] =
+      job
+    const bare = group === null && tags === null && parent === null && tickSchedule === null
+    // The id is unique there, and a duplicate is found before anything else is written.
+    const created = bare ? payloadPlain.run(seq, id, payload) : payloadFull.run(seq, id, payload, group, tags, parent, tickSchedule, tickInstant)
+    if (created === 0) return false
+    const lane = lanes.idOf(queue, kind, version)
     const runAt = runAtOf(job, now)
-    const plain =
-      job[9] === null && job[10] === null && job[11] === null && job[12] === null && job[13] === null && job[14] === null && job[17] === null
-    if (plain) return insertPlain.run(job[0], lane, job[4], runAt, job[8], now, job[5]) === 1
-    const giveUpAt = job[9] === null ? null : Math.ceil(now + job[9])
     const startBy = startByOf(job, now)
+    if (giveUpAfterMs === null && startBy === null && unique === null) {
+      insertPlain.run(seq, lane, priority, runAt, maxAttempts, now)
+      return true
+    }
+    const giveUpAt = giveUpAfterMs === null ? null : Math.ceil(now + giveUpAfterMs)
     const deadline = giveUpAt === null || startBy === null ? (giveUpAt ?? startBy) : Math.min(giveUpAt, startBy)
-    const unique = job[17]
-    const keyed = unique === null ? [null, null, null] : [job[2], unique.key, unique.scope === 'live' ? 1 : 0]
-    const [, , , , priority, payload, , , maxAttempts, , , group, tags, parent, tickSchedule, tickInstant] = job
-    const values = [job[0], lane, priority, runAt, maxAttempts, now, payload, deadline, giveUpAt, startBy]
-    return insertFull.run(...values, group, tags, parent, tickSchedule, tickInstant, ...keyed) === 1
+    const keyed = unique === null ? [null, null, null] : [kind, unique.key, unique.scope === 'live' ? 1 : 0]
+    insertFull.run(seq, lane, priority, runAt, maxAttempts, now, deadline, giveUpAt, startBy, ...keyed)
+    return true
   }
 
   return (jobs) => {
@@ -61,18 +69,20 @@ const startByOf = (job: WireJob, now: number): number | null => (job[10] === nul
 
 function createKeyedPush(context: StoreContext, create: (job: WireJob, now: number) => boolean): (job: WireJob, now: number) => WirePushResult {
   const { connection, lanes } = context
-  const byId = connection.prepare('SELECT 1 FROM kerja_jobs WHERE id = ?')
+  const byId = connection.prepare('SELECT 1 FROM kerja_payloads WHERE id = ?')
   const standing = connection.prepare<[string, string, number]>(
     'SELECT payload_hash, job_id, expires_at FROM kerja_idempotency WHERE kind = ? AND key = ?',
   )
   const remember = connection.prepare('REPLACE INTO kerja_idempotency (kind, key, payload_hash, job_id, expires_at) VALUES (?, ?, ?, ?, ?)')
   const holder = connection.prepare<[number, string, number, number]>(
-    `SELECT seq, id, state, lane FROM kerja_jobs INDEXED BY kerja_jobs_unique WHERE unique_kind = ? AND unique_key = ? AND ${HOLDING_SQL}`,
+    `SELECT j.seq, d.id, j.state, j.lane FROM kerja_jobs j INDEXED BY kerja_jobs_unique JOIN kerja_payloads d ON d.seq = j.seq
+      WHERE unique_kind = ? AND unique_key = ? AND ${HOLDING_SQL}`,
   )
   const move = connection.prepare(`UPDATE kerja_jobs SET run_at = ?, start_by = ? WHERE seq = ?`)
   const setDeadline = connection.prepare(`UPDATE kerja_jobs SET deadline = ${DEADLINE_SQL} WHERE seq = ?`)
+  const setPayload = connection.prepare('UPDATE kerja_payloads SET payload = ? WHERE seq = ?')
   const replace = connection.prepare(
-    `UPDATE kerja_jobs SET payload = ?, lane = ?, priority = ?, state = CASE state WHEN ${HELD} THEN ${READY} ELSE state END WHERE seq = ?`,
+    `UPDATE kerja_jobs SET lane = ?, priority = ?, state = CASE state WHEN ${HELD} THEN ${WAITING_AGAIN_SQL} ELSE state END WHERE seq = ?`,
   )
 
   function moveTo(seq: number, job: WireJob, now: number): void {
@@ -96,7 +106,8 @@ function createKeyedPush(context: StoreContext, create: (job: WireJob, now: numb
     if (!isWaiting(state)) return { status: 'duplicate', id }
     if (unique.whenTaken === 'replace') {
       const [, queue] = lanes.find(lane)
-      replace.run(job[5], lanes.idOf(queue, job[2], job[3]), job[4], seq)
+      setPayload.run(job[5], seq)
+      replace.run(lanes.idOf(queue, job[2], job[3]), job[4], seq)
       moveTo(seq, job, now)
       return { status: 'replaced', id }
     }

@@ -10,6 +10,7 @@ import { applyMigrations, pendingMigrations } from './migrate.js'
 import { createParts, type StoreParts } from './operations.js'
 import type { StoreConfig } from './options.js'
 import { createReserve, type Reserve } from './reserve.js'
+import { createSequence } from './sequence.js'
 
 export interface Store extends StoreParts {
   readonly context: StoreContext
@@ -47,7 +48,14 @@ export function openStore(config: StoreConfig): Store {
 
     let now = clock.now()
     const effects: Effects = { available: false, changed: false }
-    const context: StoreContext = { path: config.path, connection, lanes: createLanes(connection, { cache: true }), effects, now: () => now }
+    const context: StoreContext = {
+      path: config.path,
+      connection,
+      lanes: createLanes(connection, { cache: true }),
+      sequence: createSequence(connection),
+      effects,
+      now: () => now,
+    }
     const parts = createParts(context)
     const reserve = createReserve(config.path)
     reserve.keep()
@@ -63,12 +71,15 @@ export function openStore(config: StoreConfig): Store {
           return inWrite(() => {
             const result = action()
             parts.counters.flush()
+            context.sequence.flush()
             return result
           })
         } catch (error) {
           context.lanes.forget()
           parts.counters.forget()
           throw error
+        } finally {
+          context.sequence.forget()
         }
       },
       read(action) {

@@ -51,11 +51,20 @@ export type WirePushResult = PushResult | null
 export const decodePushResults = (results: readonly WirePushResult[], ids: readonly string[]): PushResult[] =>
   results.map((result, index) => result ?? { status: 'created', id: ids[index] as string })
 
+/** Where a lease's job stands, and the fence. No seq: a lease made by hand, whose job is found by its id. */
+export type WireLease = readonly [seq: number | null, lane: number, id: string, token: number]
+
+/** The handle of a claim: the job's number, which is never used twice, and its lane; with the id, so that it serves no other job. */
+export type Handle = readonly [seq: number, lane: number, id: string]
+
+export function encodeLease({ jobId, token, handle }: LeaseRef): WireLease {
+  const [seq, lane, id]: readonly unknown[] = Array.isArray(handle) ? handle : []
+  return typeof seq === 'number' && typeof lane === 'number' && id === jobId ? [seq, lane, jobId, token] : [null, 0, jobId, token]
+}
+
 /** `outcome` stands for everything but a completion, which is nearly all of them. */
 export type WireSettlement = readonly [
-  seq: number | null,
-  id: string,
-  token: number,
+  lease: WireLease,
   result: string | null,
   retentionMs: number,
   enqueue: readonly WireJob[] | null,
@@ -63,32 +72,25 @@ export type WireSettlement = readonly [
 ]
 
 export function encodeSettlement(settlement: Settlement): WireSettlement {
-  const [seq, id, token] = encodeLease(settlement.lease)
+  const lease = encodeLease(settlement.lease)
   if (settlement.outcome === 'complete') {
     const { result, retentionMs, enqueue } = settlement
-    return [seq, id, token, result, retentionMs, enqueue.length === 0 ? null : enqueue.map(encodeJob), null]
+    return [lease, result, retentionMs, enqueue.length === 0 ? null : enqueue.map(encodeJob), null]
   }
   const { lease: _lease, ...outcome } = settlement
-  return [seq, id, token, null, 0, null, outcome]
+  return [lease, null, 0, null, outcome]
 }
 
-export type WireLease = readonly [seq: number | null, id: string, token: number]
-
-/** The handle is the row number. A lease made by hand has none: it is found by its id. */
-export const encodeLease = (lease: LeaseRef): WireLease => [typeof lease.handle === 'number' ? lease.handle : null, lease.jobId, lease.token]
-
-/** What a claim answers per job: the lane's part once, the rest as it stands in the row. */
+/** What a claim answers per job, as it stood in its rows before the claim. */
 export type WireClaim = readonly [
   seq: number,
+  runAt: number,
   id: string,
   token: number,
-  priority: number,
   attempt: number,
   maxAttempts: number,
   crashCount: number,
-  alone: number,
   createdAt: number,
-  runAt: number,
   giveUpAt: number | null,
   group: string | null,
   tags: string | null,
@@ -96,32 +98,34 @@ export type WireClaim = readonly [
   tickSchedule: string | null,
   tickAt: number | null,
   payload: string,
+  deadline: number | null,
+  priority: number,
   lane: number,
 ]
 
-export function decodeClaim(row: WireClaim, lanes: readonly WireLane[], claimedAt: number): ClaimedJob {
-  const lane = lanes.find(([id]) => id === row[17]) as WireLane
+export function decodeClaim(row: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
+  const [seq, runAt, jobId, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, group, tags, parentId, tickSchedule, tickAt, payload] = row
   return {
-    jobId: row[1],
-    token: row[2],
-    handle: row[0],
+    jobId,
+    token: token + 1,
+    handle: [seq, lane[0], jobId] satisfies Handle,
     kind: lane[2],
     version: lane[3],
     queue: lane[1],
-    priority: row[3] as PriorityRank,
-    payload: row[16],
-    attempt: row[4],
-    maxAttempts: row[5],
-    crashCount: row[6],
-    alone: row[7] === 1,
-    createdAt: row[8],
-    runAt: row[9],
+    priority: row[16] as PriorityRank,
+    payload,
+    attempt: attempt + 1,
+    maxAttempts,
+    crashCount,
+    alone,
+    createdAt,
+    runAt,
     claimedAt,
-    giveUpAt: row[10],
-    group: row[11],
-    tags: decodeTags(row[12]),
-    parentId: row[13],
-    tick: decodeTick(row[14], row[15]),
+    giveUpAt,
+    group,
+    tags: decodeTags(tags),
+    parentId,
+    tick: decodeTick(tickSchedule, tickAt),
   }
 }
 
