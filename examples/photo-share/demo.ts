@@ -20,7 +20,7 @@ import { type LiveLine, startLiveLine } from './stage/live-line.js'
 import { type Outside, startOutside } from './stage/outside.js'
 import { makeSamples } from './stage/samples.js'
 import { startStatus } from './stage/status.js'
-import { summarize } from './stage/summary.js'
+import { type Outcome, summarize } from './stage/summary.js'
 import { createTally } from './stage/tally.js'
 import { receiveVisitors, type Scene } from './stage/visitors.js'
 
@@ -29,6 +29,7 @@ const READERS = 500
 const NEWSLETTER_AT_MS = 2_500
 const KILL_AT_MS = 6_500
 const STALL_MAX_MS = 120_000
+const INTERRUPTED = 130
 
 const { keep } = parseArgs({ options: { keep: { type: 'boolean', default: false } } }).values
 /** How to put away what has been set up, the last thing first. */
@@ -88,11 +89,11 @@ function listNotes(outside: Outside, scene: Scene): string[] {
     ...(scene.samples.clip === null ? ['The clips were left out: there is no ffmpeg on this machine.'] : []),
     ...(sharesDatabase(outside.settings)
       ? []
-      : ['KERJA_URL keeps the jobs apart from the rows, so rows and jobs were not committed together: a kill may double an analytics row.']),
+      : ['KERJA_URL keeps the jobs apart from the rows: no transaction held both, and a list of job ids kept rows from being written twice.']),
   ]
 }
 
-async function main(): Promise<number> {
+async function main(): Promise<void> {
   const folder = makeFolder()
   const outside = await startOutside(folder)
   undo.push(() => outside.close())
@@ -144,24 +145,28 @@ async function main(): Promise<number> {
     notes: listNotes(outside, scene),
   }
   console.log(summarize(outcome))
+  process.exitCode = isClean(outcome) ? 0 : 1
   if (keep) await stayOpen(crew.webUrl)
-  return outcome.faults.length + outcome.checks.reduce((sum, { missing, doubled }) => sum + missing.length + doubled.length, 0) === 0 ? 0 : 1
 }
 
-/** Until Ctrl-C. */
+const isClean = ({ faults, checks }: Pick<Outcome, 'faults' | 'checks'>) =>
+  faults.length === 0 && checks.every(({ missing, doubled }) => missing.length + doubled.length === 0)
+
 async function stayOpen(url: string): Promise<void> {
   console.log(`The application stays open at ${url} until you press Ctrl-C.`)
-  await new Promise(() => setInterval(() => undefined, 1_000_000))
+  await new Promise(() => undefined)
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    tidyUp().then(() => process.exit(keep ? 0 : 130))
-  })
-}
+const interrupted = new Promise<void>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  // Whoever read the output has closed it.
+  process.stdout.on('error', () => resolve())
+})
 
 try {
-  process.exitCode = await main()
+  await Promise.race([main(), interrupted])
 } finally {
   await tidyUp()
 }
+// Interrupted visitors have timers that would keep this process.
+process.exit(process.exitCode ?? INTERRUPTED)

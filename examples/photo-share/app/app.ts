@@ -27,7 +27,9 @@ export async function closeApp({ database, kerja, mailer }: App): Promise<void> 
   database.close()
 }
 
-/** A process that the demo started ends with the demo, however that one ends. */
+/** A process that the demo started ends with the demo, however that one ends. Call it first: the demo may end while this process is still starting. */
 export function endWithParent(): void {
-  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  const end = () => process.kill(process.pid, 'SIGTERM')
+  if (process.connected === false) end()
+  process.once('disconnect', end)
 }

@@ -37,6 +37,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS orders (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), cents INTEGER NOT NULL, charge_id TEXT
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS written_jobs (job_id TEXT PRIMARY KEY) STRICT;
   -- Nothing here forbids a second row for one event: that there is none is the doing of ctx.complete(…, { tx }).
   CREATE TABLE IF NOT EXISTS analytics (
     id INTEGER PRIMARY KEY, event_id TEXT NOT NULL, name TEXT NOT NULL, album_id TEXT NOT NULL

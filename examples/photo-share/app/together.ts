@@ -1,6 +1,6 @@
 /**
- * Rows and jobs in one commit. Both functions need the jobs to be in the database of the rows. Where they are elsewhere (KERJA_URL), the rows come first and
- * the job after: a crash between the two can then leave a row without its job, or have a handler write its rows twice.
+ * Rows and jobs in one commit: both functions need the jobs to be in the database of the rows. Where they are elsewhere (KERJA_URL), a row is written before
+ * its job, so a crash between the two leaves a row without a job; and that a job's rows are written once is kept by a list of the jobs that wrote theirs.
  */
 import type { Receipt } from 'kerja'
 import type { AnyJob, EnqueueOptions, JobContext, Outcome, PayloadOf } from 'kerja/define'
@@ -36,7 +36,10 @@ export async function writeAndComplete<Result>(
   result: Result,
 ): Promise<Outcome> {
   if (!sharesDatabase(settings)) {
-    await transaction(database, write)
+    const list = database.prepare('INSERT INTO written_jobs (job_id) VALUES (?) ON CONFLICT DO NOTHING')
+    await transaction(database, () => {
+      if (Number(list.run(ctx.id).changes) === 1) write()
+    })
     return ctx.complete(result)
   }
   return transaction(database, () => {

@@ -66,10 +66,9 @@ function workDone({ evidence, tally, killing }: Outcome): readonly string[] {
   ]
   if (killing !== null) {
     const { worker, jobs, takenOver, settled, rescuedMs, restartedMs } = killing
-    const rest = settled === 0 ? '' : `; ${settled} had just been settled`
     lines.push(
-      `${worker} was killed while it ran ${jobs} jobs: ${takenOver} were taken over${rest}`,
-      `they were back in their queues ${seconds(rescuedMs)} after the kill; the last, having waited its turn, ran again after ${seconds(restartedMs)}`,
+      `${worker} was killed while it ran ${jobs} jobs; taken over: ${takenOver}, settled just before: ${settled}`,
+      `back in their queues ${seconds(rescuedMs)} after the kill; the last, having waited its turn, ran again after ${seconds(restartedMs)}`,
     )
   }
   return ['What the workers did', ...lines.map((line) => `  ${line}`)]

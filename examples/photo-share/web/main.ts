@@ -11,6 +11,7 @@ import { peopleRoutes } from './people.js'
 import { photoRoutes } from './photos.js'
 import { statusRoutes } from './status.js'
 
+endWithParent()
 const app = await openApp({ durable: true })
 
 const server = createWebServer({
@@ -37,5 +38,4 @@ server.listen(app.settings.port, '127.0.0.1', () => {
   else process.send({ type: 'listening', url })
 })
 
-endWithParent()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop)

@@ -7,16 +7,19 @@ import type { App } from '../app/app.js'
 import { originalPath, saveFile } from '../app/files.js'
 import { thumbnail } from '../app/jobs.js'
 import { writeAndEnqueue } from '../app/together.js'
+import { albumGuard } from './albums.js'
 import { type Answer, type Call, HttpError, type Routes } from './http.js'
 
 /** How files of these types begin. */
 const BEGINNINGS = { jpeg: Buffer.from([0xff, 0xd8, 0xff]), png: Buffer.from([0x89, 0x50, 0x4e, 0x47]), webp: Buffer.from('RIFF') }
 
 export function photoRoutes(app: App): Routes {
+  const checkAlbum = albumGuard(app)
   // With a key the request can be sent again, so its photo may be there already.
   const insert = app.database.prepare('INSERT INTO photos (id, album_id) VALUES (?, ?) ON CONFLICT DO NOTHING')
 
   async function upload({ params: { albumId = '' }, headers, body }: Call): Promise<Answer> {
+    checkAlbum(albumId)
     const sha256 = await storeOriginal(app, body)
     const key = headers['idempotency-key']
     const photoId = typeof key === 'string' ? createHash('sha256').update(`${albumId}:${key}`).digest('hex').slice(0, 32) : randomUUID()

@@ -13,7 +13,7 @@ export function statusRoutes({ kerja }: App): Routes {
   return {
     'GET /status/:jobId': async ({ params: { jobId = '' } }) => {
       const job = await kerja.jobs.get(jobId).catch((error: unknown) => {
-        throw isKerjaError(error, 'JOB_NOT_FOUND') ? new HttpError(404, NOTHING_KNOWN) : error
+        throw isKerjaError(error, 'JOB_NOT_FOUND') || isKerjaError(error, 'OPTION_INVALID') ? new HttpError(404, NOTHING_KNOWN) : error
       })
       if (!PUBLIC_KINDS.includes(job.kind)) throw new HttpError(404, NOTHING_KNOWN)
       const { id, kind, state, progress, attempt, result, reason } = job

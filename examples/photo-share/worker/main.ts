@@ -13,6 +13,7 @@ import { tellParent } from './tell-parent.js'
 // Each worker makes one picture at a time and there are several workers: threads for each picture would only crowd the machine.
 sharp.concurrency(1)
 
+endWithParent()
 const app = await openApp({ durable: false })
 tellParent(app.kerja.events)
 
@@ -33,7 +34,6 @@ const worker = app.kerja.worker({
   shutdownGrace: '10s',
 })
 
-endWithParent()
 // Until SIGTERM or SIGINT; then it finishes what it runs, as far as the grace allows, and gives the rest back.
 await worker.run()
 await closeApp(app)
