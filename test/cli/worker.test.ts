@@ -49,6 +49,8 @@ describe('worker', () => {
     expect(workers).toMatchObject([{ pid: worker.pid, alive: true, queues: ['default'], kinds: [{ kind: 'greet', version: 1 }] }])
     expect((await kerja(['workers'], { cwd: folder })).stdout).toMatch(new RegExp(`^alive .* ${worker.pid} `, 'm'))
     expect(await json(['status'], { cwd: folder })).toMatchObject({ backend: { source: 'kerja.config.ts' }, workers: { alive: 1 } })
+    const top = await kerja(['top', '--once'], { cwd: folder })
+    expect(top.stdout).toMatch(new RegExp(`^1 workers, 0 of 10 slots busy$[\\s\\S]*^default .*^\\S+ +${worker.pid} +0/10 .* default$`, 'ms'))
     worker.kill('SIGTERM')
     expect((await worker.ended).code).toBe(0)
   })
