@@ -74,6 +74,26 @@ describe('worker', () => {
     expect((await worker.ended).code).toBe(0)
   })
 
+  it('runs what TypeScript projects are made of: path aliases, JSX, enums, parameter properties', async () => {
+    const { folder } = project({
+      'tsconfig.json': '{ "compilerOptions": { "paths": { "@/*": ["./src/*"] }, "jsx": "react-jsx" /* a comment */ } }',
+      'node_modules/react/package.json': '{ "name": "react", "version": "1.0.0" }',
+      'node_modules/react/jsx-runtime.js': 'exports.jsx = (tag, { children }) => [tag, children].join(" ")',
+      'src/mail.tsx': 'export const Mail = ({ name }: { name: string }) => <b>{name}</b>\n',
+      'src/words.ts': `import { Mail } from '@/mail'
+enum Tone { Kind = 'kind' }
+class Words { constructor(readonly tone: Tone) {} }
+export const words = [Mail({ name: 'x' }), new Words(Tone.Kind).tone].join(' ')
+`,
+    })
+    const worker = run(['worker'], { cwd: folder })
+    await worker.until(/worker started/)
+    await json(['enqueue', 'greet', '{"name":"ana"}'], { cwd: folder })
+    await worker.until(/b x kind ana/)
+    worker.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(0)
+  })
+
   it.each([
     ['ends', 'console.log("nothing to do")', 'WORKER_NOT_STARTED'],
     ['waits for what never comes', 'await new Promise(() => undefined)', 'WORKER_NOT_STARTED'],
