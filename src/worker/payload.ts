@@ -1,26 +1,38 @@
 /** From stored text to what the handler gets, and from what it returns to stored text. Synchronous whenever the schema is. */
 import type { ClaimedJob } from '../contract/job.js'
 import { decode, encode } from '../core/codec.js'
+import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
 import type { AnyJob } from '../define/definition.js'
 import { KerjaError } from '../errors.js'
+import { isThenable } from './values.js'
 
 /**
  * @throws {PAYLOAD_CORRUPT} {PAYLOAD_VERSION} {PAYLOAD_INVALID} whichever it is, the job is parked as `invalid` and burns no attempt
  */
 export function parsePayload(definition: AnyJob, job: ClaimedJob): unknown {
-  let value = decode(job.payload)
-  if (job.version < definition.version && definition.upgrade !== null) {
-    try {
-      value = definition.upgrade(value as Readonly<Record<string, unknown>>, job.version)
-    } catch (error) {
-      throw new KerjaError('PAYLOAD_VERSION', `upgrade() of job kind '${job.kind}' threw on a payload of version ${job.version}: ${String(error)}`, {
-        cause: error,
-      })
-    }
+  const value = upgraded(definition, job, decode(job.payload))
+  return isThenable(value) ? value.then((later) => checkPayload(definition, job, later)) : checkPayload(definition, job, value)
+}
+
+function upgraded(definition: AnyJob, job: ClaimedJob, value: unknown): unknown {
+  const { upgrade } = definition
+  if (upgrade === null || job.version >= definition.version) return value
+  const refuse = (error: unknown): never => {
+    const why = `upgrade() of job kind '${job.kind}' threw on a payload of version ${job.version}: ${toJobFailure(error).message}`
+    throw new KerjaError('PAYLOAD_VERSION', why, { cause: error })
   }
+  try {
+    const answer = upgrade(value as Readonly<Record<string, unknown>>, job.version)
+    return isThenable(answer) ? Promise.resolve(answer).catch(refuse) : answer
+  } catch (error) {
+    return refuse(error)
+  }
+}
+
+function checkPayload(definition: AnyJob, job: ClaimedJob, value: unknown): unknown {
   const checked = definition.payload['~standard'].validate(value)
-  return checked instanceof Promise ? checked.then((result) => accept(result, job)) : accept(checked, job)
+  return isThenable(checked) ? Promise.resolve(checked).then((result) => accept(result as Checked, job)) : accept(checked, job)
 }
 
 type Checked = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] }
@@ -47,7 +59,8 @@ export function encodeResult(definition: AnyJob, result: unknown): string | null
     )
   }
   const checked = definition.result['~standard'].validate(result)
-  return checked instanceof Promise ? checked.then((value) => encodeChecked(definition, result, value)) : encodeChecked(definition, result, checked)
+  if (!isThenable(checked)) return encodeChecked(definition, result, checked)
+  return Promise.resolve(checked).then((value) => encodeChecked(definition, result, value as Checked))
 }
 
 function encodeChecked(definition: AnyJob, result: unknown, checked: Checked): string | null {

@@ -15,6 +15,7 @@ import { createExpire } from '../maintenance/expire.js'
 import { createRescue } from '../maintenance/rescue.js'
 import { createRetention } from '../maintenance/retention.js'
 import { createScheduler } from '../scheduler/scheduler.js'
+import { VERSION } from '../version.js'
 import { Claimer } from './claimer.js'
 import { Executor } from './executor.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
@@ -262,7 +263,7 @@ export class Worker {
       name: name ?? hostname(),
       host: hostname(),
       pid: process.pid,
-      version: process.version,
+      version: VERSION,
       queues: [...queues.keys()],
       kinds: [...handlers.values()].map(({ job }) => ({ kind: job.kind, version: job.version })),
       schedules: schedules.map((schedule) => schedule.name),
@@ -350,7 +351,8 @@ export class Worker {
   }
 
   #overrun(count: number): void {
-    if (count < DEFAULTS.worker.overrunsMax) return
+    // A worker whose every slot is held by a handler that does not listen can do nothing any more, however few they are.
+    if (this.#state !== 'running' || count < Math.min(DEFAULTS.worker.overrunsMax, this.#options.concurrency)) return
     this.#parts.logger.error('too many handlers ignore their timeout; this worker drains and exits for a restart', { workerId: this.#id, count })
     process.exitCode = 1
     if (this.#wantsRestart !== undefined) this.#wantsRestart()
