@@ -71,7 +71,7 @@ function createCliLogger(output: Output): Logger {
   }
 }
 
-export function wantsColor(options: GlobalOptions, env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
+function wantsColor(options: GlobalOptions, env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
   if (options.json === true || !options.color) return false
   if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false
   if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '' && env.FORCE_COLOR !== '0') return true

@@ -11,7 +11,7 @@ export interface LoadedConfig {
   readonly config: KerjaConfig
 }
 
-export function findConfig(from: string): string | null {
+function findConfig(from: string): string | null {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const name = CONFIG_NAMES.find((candidate) => existsSync(join(folder, candidate)))
     if (name !== undefined) return join(folder, name)

@@ -13,6 +13,7 @@ export interface PackageRequest {
   readonly kerjaVersion: string
   /** This Node has no SQLite that is safe to use. */
   readonly needsDriver: boolean
+  readonly usesPnpm: boolean
   /** JavaScript files lie beside it that `"type": "module"` would read in another way. */
   readonly hasScripts: boolean
 }
@@ -29,7 +30,7 @@ const TYPESCRIPT_TOOLS: Readonly<Record<string, string>> = Object.freeze({ '@typ
 const INDENT_DEFAULT = 2
 
 /** @throws {PACKAGE_INVALID} */
-export function extendPackage({ text, folderName, language, kerjaVersion, needsDriver, hasScripts }: PackageRequest): PackageChange {
+export function extendPackage({ text, folderName, language, kerjaVersion, needsDriver, usesPnpm, hasScripts }: PackageRequest): PackageChange {
   const content: Json = text === null ? { name: packageName(folderName), version: '0.0.0', private: true } : parsePackage(text)
   const added: string[] = []
   const add = (field: string, name: string, value: unknown) => {
@@ -52,8 +53,9 @@ export function extendPackage({ text, folderName, language, kerjaVersion, needsD
   depend('dependencies', 'kerja', `^${kerjaVersion}`)
   if (needsDriver) {
     depend('dependencies', DRIVER.name, DRIVER.range)
-    // Its native part is fetched or compiled by an install script, which npm 12 and pnpm run only where this says so.
-    add('allowScripts', DRIVER.name, true)
+    // Its native part is fetched or compiled by an install script, which npm 12 and pnpm 10 run only where this says so.
+    if (usesPnpm) add('pnpm', 'onlyBuiltDependencies', [DRIVER.name])
+    else add('allowScripts', DRIVER.name, true)
   }
   if (language === 'typescript') for (const [name, range] of Object.entries(TYPESCRIPT_TOOLS)) depend('devDependencies', name, range)
   return { text: `${JSON.stringify(content, null, indentOf(text))}\n`, added }

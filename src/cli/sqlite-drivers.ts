@@ -41,9 +41,10 @@ export async function probeDriver(name: SqliteDriver): Promise<DriverProbe> {
 }
 
 function versionOf(name: SqliteDriver): string | null {
-  const loaded: unknown = require(name)
-  const Constructor = (name === 'node:sqlite' ? (loaded as { DatabaseSync: unknown }).DatabaseSync : loaded) as new (path: string) => Database
-  const database = new Constructor(':memory:')
+  // Asking node:sqlite itself would print its ExperimentalWarning on Node 22.
+  if (name === 'node:sqlite') return (process.versions as Readonly<Record<string, string | undefined>>).sqlite ?? null
+  const Database = require(name) as new (path: string) => Database
+  const database = new Database(':memory:')
   try {
     return (database.prepare('SELECT sqlite_version() AS version').get() as { readonly version: string }).version
   } finally {

@@ -74,7 +74,7 @@ describe('docs/cli.md', () => {
     const source = readFileSync(join(REPOSITORY, 'src/cli/exit.ts'), 'utf8')
     const table = /const CLI_EXIT_OF[^{]*\{([^}]*)\}/.exec(source)?.[1] ?? ''
     const codes = [...table.matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => match[1])
-    const listed = [...docs.matchAll(/^\| `([A-Z_]+)` \|/gm)].map((match) => match[1])
+    const listed = [...docs.matchAll(/^\| `([A-Z_]+)` +\|/gm)].map((match) => match[1])
     expect(listed.sort()).toEqual([...codes, 'INTERNAL'].sort())
   })
 })

@@ -49,6 +49,8 @@ describe('worker', () => {
     expect(workers).toMatchObject([{ pid: worker.pid, alive: true, queues: ['default'], kinds: [{ kind: 'greet', version: 1 }] }])
     expect((await kerja(['workers'], { cwd: folder })).stdout).toMatch(new RegExp(`^alive .* ${worker.pid} `, 'm'))
     expect(await json(['status'], { cwd: folder })).toMatchObject({ backend: { source: 'kerja.config.ts' }, workers: { alive: 1 } })
+    const top = await kerja(['top', '--once'], { cwd: folder })
+    expect(top.stdout).toMatch(new RegExp(`^1 workers, 0 of 10 slots busy$[\\s\\S]*^default .*^\\S+ +${worker.pid} +0/10 .* default$`, 'ms'))
     worker.kill('SIGTERM')
     expect((await worker.ended).code).toBe(0)
   })
@@ -68,6 +70,26 @@ describe('worker', () => {
     const { folder } = project({ 'src/loose.ts': WORKER.replace('await kerja.worker', 'void kerja.worker') })
     const worker = run(['worker', '--file', 'src/loose.ts'], { cwd: folder })
     await worker.until(/worker started/)
+    worker.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(0)
+  })
+
+  it('runs what TypeScript projects are made of: path aliases, JSX, enums, parameter properties', async () => {
+    const { folder } = project({
+      'tsconfig.json': '{ "compilerOptions": { "paths": { "@/*": ["./src/*"] }, "jsx": "react-jsx" /* a comment */ } }',
+      'node_modules/react/package.json': '{ "name": "react", "version": "1.0.0" }',
+      'node_modules/react/jsx-runtime.js': 'exports.jsx = (tag, { children }) => [tag, children].join(" ")',
+      'src/mail.tsx': 'export const Mail = ({ name }: { name: string }) => <b>{name}</b>\n',
+      'src/words.ts': `import { Mail } from '@/mail'
+enum Tone { Kind = 'kind' }
+class Words { constructor(readonly tone: Tone) {} }
+export const words = [Mail({ name: 'x' }), new Words(Tone.Kind).tone].join(' ')
+`,
+    })
+    const worker = run(['worker'], { cwd: folder })
+    await worker.until(/worker started/)
+    await json(['enqueue', 'greet', '{"name":"ana"}'], { cwd: folder })
+    await worker.until(/b x kind ana/)
     worker.kill('SIGTERM')
     expect((await worker.ended).code).toBe(0)
   })

@@ -7,7 +7,7 @@ import { CliError } from '../exit.js'
 import { examples } from '../help.js'
 import type { Output } from '../output.js'
 import { extendPackage } from '../package-file.js'
-import { packageManager } from '../project.js'
+import { type PackageManager, packageManager } from '../project.js'
 import { probeDriver } from '../sqlite-drivers.js'
 import { GITIGNORE_LINES, type Language, projectFiles, TEMPLATE_JOB, TSCONFIG_TEXT } from '../templates.js'
 import { safe } from '../text.js'
@@ -68,6 +68,7 @@ async function writeProject(folder: string, { javascript, force }: Options): Pro
     language,
     kerjaVersion: ownVersion(),
     needsDriver: (await probeDriver('node:sqlite')).problem !== null,
+    usesPnpm: managerOf(folder).exec.startsWith('pnpm'),
     hasScripts: existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.js') && !existing.includes(name)),
   })
 
@@ -99,7 +100,7 @@ function extendIgnored(text: string | null): string | null {
 }
 
 function nextCommands(folder: string, cwd: string): readonly string[] {
-  const { install, exec } = packageManager(folder, process.env.npm_config_user_agent)
+  const { install, exec } = managerOf(folder)
   const enter = folder === cwd ? '' : `cd ${quoteForShell(relative(cwd, folder))} && `
   return [`${enter}${install}`, `${exec} kerja dev`, `${exec} kerja enqueue ${TEMPLATE_JOB.kind} '${TEMPLATE_JOB.payload}'`]
 }
@@ -112,6 +113,8 @@ function print(output: Output, folder: string, done: Done, next: readonly string
   output.line('Next:')
   for (const command of next) output.line(`  ${command}`)
 }
+
+const managerOf = (folder: string): PackageManager => packageManager(folder, process.env.npm_config_user_agent)
 
 const quoteForShell = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
