@@ -32,7 +32,8 @@ const GROUPS = {
       completedRetentionMs: { where: 'retention.completed', means: 'How long completed jobs stay in the store.' },
       failedRetentionMs: {
         where: 'retention.failed',
-        means: 'How long failed and cancelled jobs stay. Jobs ended by rescue or by expiry, and waiting jobs that are cancelled, stay for the default time.',
+        means:
+          'How long failed and cancelled jobs stay. Jobs ended by rescue or by expiry, and waiting jobs that are cancelled, stay for the default time.',
       },
     },
   },
