@@ -105,6 +105,7 @@ async function main(): Promise<number> {
     () => database.close(),
     () => kerja.close(),
   )
+  await kerja.open()
 
   const status = startStatus(kerja, tally, outside)
   undo.push(() => status.stop())

@@ -8,6 +8,7 @@
 import type { BeatResult } from '../contract/backend.js'
 import type { ClaimedJob, Settlement, SettlementOutcome, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
+import { DEFAULTS } from '../core/options.js'
 import type { Outcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
@@ -32,7 +33,8 @@ export class Executor {
   readonly #options: ExecutorOptions
   readonly #judge: Judge
   readonly #known: ReadonlyMap<string, { readonly handler: Handler; readonly services: RunServices }>
-  readonly #active = new Map<string, Active>()
+  // Not by job: one whose lease was lost may run here a second time while its first handler has not ended.
+  readonly #active = new Set<Active>()
   #overrunCount = 0
 
   constructor(options: ExecutorOptions) {
@@ -52,34 +54,34 @@ export class Executor {
     if (known === undefined) throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
     const run = new Run(job, known.services)
     const entry: Active = { job, run, claimedAtMs, timer: undefined, startedAtMs: claimedAtMs, settling: false, overrun: false }
-    this.#active.set(job.jobId, entry)
+    this.#active.add(entry)
     void this.#execute(entry, known.handler)
   }
 
   /** Compares with what the store says is held; aborts what is lost or to be cancelled. */
   compare(result: BeatResult, askedAtMs: number): void {
     const held = new Map(result.held.map((claim) => [claim.jobId, claim]))
-    for (const { job, run, claimedAtMs, settling } of this.#active.values()) {
+    for (const { job, run, claimedAtMs, settling } of this.#active) {
       if (claimedAtMs > askedAtMs || settling) continue
       const claim = held.get(job.jobId)
-      if (claim?.token !== job.token) this.lose(job.jobId, job.token, 'its lease ended')
+      if (claim?.token !== job.token) run.abort(new LeaseLostError(job.jobId, 'its lease ended'))
       else if (claim.cancelRequested) run.abort(new KerjaError('JOB_CANCELLED', `Job ${job.jobId} was cancelled while it ran.`))
     }
   }
 
   lose(jobId: string, token: number, why: string): void {
-    const entry = this.#active.get(jobId)
-    if (entry?.job.token !== token || entry.settling) return
-    entry.run.abort(new LeaseLostError(jobId, why))
+    for (const { job, run, settling } of this.#active) {
+      if (job.jobId === jobId && job.token === token && !settling) run.abort(new LeaseLostError(jobId, why))
+    }
   }
 
   abortAll(reason: (job: ClaimedJob) => KerjaError): void {
-    for (const { job, run, settling } of this.#active.values()) if (!settling) run.abort(reason(job))
+    for (const { job, run, settling } of this.#active) if (!settling) run.abort(reason(job))
   }
 
   /** Settles every run as released without waiting for its handler, which may go on but can no longer end the job. */
   releaseAll(): void {
-    for (const entry of this.#active.values()) this.#settle(entry, this.#judge.interrupted(entry))
+    for (const entry of this.#active) this.#settle(entry, this.#judge.interrupted(entry, 'The worker stopped'))
   }
 
   /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
@@ -127,9 +129,13 @@ export class Executor {
   #expire(entry: Active, timeoutMs: number): void {
     const { jobId, kind, attempt } = entry.job
     entry.run.abort(new KerjaError('JOB_TIMEOUT', `Attempt ${attempt} of job ${jobId} ran longer than its timeout of ${timeoutMs} ms.`))
+    this.#options.logger.warn('a job ran past its timeout and was told to stop', { jobId, kind, timeoutMs })
+    entry.timer = startTimer(DEFAULTS.worker.abortGraceMs, () => this.#overrun(entry))
+  }
+
+  #overrun(entry: Active): void {
     entry.overrun = true
     this.#overrunCount += 1
-    this.#options.logger.warn('a job ran past its timeout and was told to stop', { jobId, kind, timeoutMs })
     this.#options.onOverrun(this.#overrunCount)
   }
 
@@ -159,8 +165,7 @@ export class Executor {
   }
 
   #acknowledged(entry: Active, outcome: SettlementOutcome, result: SettleResult): void {
-    // The same job may be back already under a newer token.
-    if (this.#active.get(entry.job.jobId) === entry) this.#active.delete(entry.job.jobId)
+    this.#active.delete(entry)
     this.#judge.report(entry, outcome, result)
   }
 }

@@ -23,8 +23,8 @@ export interface Judge {
   /** null: nothing to settle, the handler's transaction has completed the job. A promise only where something must be awaited: most runs end here. */
   returned(entry: Active, handler: Handler, value: unknown): SettlementOutcome | null | Promise<SettlementOutcome | null>
   threw(entry: Active, handler: Handler, error: unknown): SettlementOutcome
-  /** The worker stops and the handler has not ended. */
-  interrupted(entry: Active): SettlementOutcome
+  /** The run ends through no fault of its job. */
+  interrupted(entry: Active, why: string): SettlementOutcome
   report(entry: Active, outcome: SettlementOutcome, result: SettleResult): void
 }
 
@@ -80,19 +80,14 @@ export function createJudge(options: JudgeOptions): Judge {
   const threw = (entry: Active, handler: Handler, error: unknown): SettlementOutcome => {
     const { abortReason } = entry.run
     // What the handler threw after its abort is most likely the abort itself: the reason says more.
-    if (abortReason?.code === 'JOB_CANCELLED')
-      return { outcome: 'cancel', reason: 'cancelled while running', retentionMs: handler.job.options.failedRetentionMs }
-    if (abortReason?.code === 'WORKER_STATE') return interrupted(entry)
+    // A job given back while its cancellation is asked for ends with the reason that was asked for, which only the store knows.
+    if (abortReason?.code === 'JOB_CANCELLED') return { outcome: 'release' }
+    if (abortReason?.code === 'WORKER_STATE') return interrupted(entry, 'The worker stopped')
+    // Perhaps the store has not yet given it to another: then it is given back here, for the job is not to blame.
+    if (abortReason?.code === 'LEASE_LOST') return interrupted(entry, 'The worker could not renew its lease')
     if (abortReason?.code === 'JOB_TIMEOUT') return failed(entry, handler, abortReason, null)
     const decided = hasCode(error, 'OUTCOME_UNUSED') ? null : askOnError(handler, entry, error, logger)
     return decided === null ? failed(entry, handler, error, null) : refused(entry, handler, decided, error)
-  }
-
-  const interrupted = ({ job }: Active): SettlementOutcome => {
-    if (job.maxAttempts > 1) return { outcome: 'release' }
-    // At most one start was promised, and it has had it.
-    const failure = toJobFailure(new KerjaError('WORKER_STATE', 'The worker stopped while the job ran, and maxAttempts 1 allows no second start.'))
-    return { outcome: 'fail', reason: 'interrupted', failure, retentionMs: DEFAULTS.job.failedRetentionMs, crashed: false }
   }
 
   return {
@@ -127,6 +122,13 @@ export function createJudge(options: JudgeOptions): Judge {
   }
 }
 
+function interrupted({ job }: Active, why: string): SettlementOutcome {
+  if (job.maxAttempts > 1) return { outcome: 'release' }
+  // At most one start was promised, and it has had it.
+  const failure = toJobFailure(new KerjaError('WORKER_STATE', `${why} while the job ran, and maxAttempts 1 allows no second start.`))
+  return { outcome: 'fail', reason: 'interrupted', failure, retentionMs: DEFAULTS.job.failedRetentionMs, crashed: false }
+}
+
 const notCommitted = (job: ClaimedJob): KerjaError =>
   new KerjaError(
     'TRANSACTION_INVALID',
@@ -134,7 +136,7 @@ const notCommitted = (job: ClaimedJob): KerjaError =>
   )
 
 function createReporter(events: EventHub): Judge['report'] {
-  return ({ job, startedAtMs }, outcome, result) => {
+  return ({ job, run, startedAtMs }, outcome, result) => {
     const { jobId: id, kind, queue, attempt, token } = job
     if (result === 'lost') return events.emit('job.lost', { id, kind, queue, token, why: `its ${outcome.outcome} came too late` })
     if (result === 'superseded') return events.emit('job.cancelled', { id, kind, queue, reason: 'superseded' })
@@ -152,6 +154,7 @@ function createReporter(events: EventHub): Judge['report'] {
       case 'snooze':
         return events.emit('job.snoozed', { id, kind, queue, delayMs: outcome.delayMs })
       case 'release':
+        if (run.abortReason?.code === 'JOB_CANCELLED') return events.emit('job.cancelled', { id, kind, queue, reason: 'cancelled while running' })
         return events.emit('job.released', { id, kind, queue })
       case 'hold':
         return events.emit('job.held', { id, kind, queue, reason: outcome.reason, failure: outcome.failure })

@@ -351,7 +351,8 @@ export class Worker {
   }
 
   #overrun(count: number): void {
-    if (count < DEFAULTS.worker.overrunsMax) return
+    // A worker whose every slot is held by a handler that does not listen can do nothing any more, however few they are.
+    if (this.#state !== 'running' || count < Math.min(DEFAULTS.worker.overrunsMax, this.#options.concurrency)) return
     this.#parts.logger.error('too many handlers ignore their timeout; this worker drains and exits for a restart', { workerId: this.#id, count })
     process.exitCode = 1
     if (this.#wantsRestart !== undefined) this.#wantsRestart()

@@ -81,7 +81,7 @@ function isSafe(database: Database): boolean {
  */
 export async function transaction<T>(database: Database, work: () => T): Promise<T> {
   const deadline = performance.now() + LOCK_WAIT_MAX_MS
-  while (!tryBegin(database, performance.now() > deadline)) await sleep(LOCK_RETRY_MS * (1 + Math.random()))
+  while (!tryBegin(database, performance.now() > deadline)) await sleep(LOCK_RETRY_MS)
   try {
     const result = work()
     database.exec('COMMIT')
