@@ -104,7 +104,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
-      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[17]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
+      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[3]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
       const engine = use()

@@ -3,7 +3,7 @@ import type { ChangeResult, JobChanges } from '../../contract/ledger.js'
 import { SUSPECT_CRASH_COUNT } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import { isConstraint } from './faults.js'
-import { DEADLINE_SQL } from './push.js'
+import { DEADLINE_SQL } from './insert.js'
 import { CANCELLED, COMPLETED, encodeTags, HELD, isWaiting, RUNNING, WAITING_AGAIN_SQL } from './rows.js'
 
 type Row = readonly [seq: number, state: number, lane: number, createdAt: number, runAt: number, startBy: number | null]

@@ -81,30 +81,28 @@ export function encodeSettlement(settlement: Settlement): WireSettlement {
   return [lease, null, 0, null, outcome]
 }
 
-/** What a claim answers per job, as it stood in its rows before the claim. */
-export type WireClaim = readonly [
+/** A claimed job as it stood in its rows before the claim. */
+export type ClaimedRow = readonly [
   seq: number,
-  runAt: number,
-  id: string,
   token: number,
   attempt: number,
   maxAttempts: number,
   crashCount: number,
   createdAt: number,
   giveUpAt: number | null,
-  group: string | null,
-  tags: string | null,
-  parent: string | null,
-  tickSchedule: string | null,
-  tickAt: number | null,
-  payload: string,
   deadline: number | null,
-  priority: number,
-  lane: number,
+  id: string,
+  payload: string,
+  extras: string | null,
 ]
+export type WireClaim = readonly [row: ClaimedRow, runAt: number, priority: number, lane: number]
 
-export function decodeClaim(row: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
-  const [seq, runAt, jobId, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, group, tags, parentId, tickSchedule, tickAt, payload] = row
+type Extras = readonly [group: string | null, tags: string | null, parent: string | null, tickSchedule: string | null, tickAt: number | null]
+const NO_EXTRAS: Extras = Object.freeze([null, null, null, null, null] as const)
+
+export function decodeClaim([row, runAt, priority]: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
+  const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, , jobId, payload, extras] = row
+  const [group, tags, parentId, tickSchedule, tickAt] = extras === null ? NO_EXTRAS : (JSON.parse(extras) as Extras)
   return {
     jobId,
     token: token + 1,
@@ -112,7 +110,7 @@ export function decodeClaim(row: WireClaim, lane: WireLane, claimedAt: number, a
     kind: lane[2],
     version: lane[3],
     queue: lane[1],
-    priority: row[16] as PriorityRank,
+    priority: priority as PriorityRank,
     payload,
     attempt: attempt + 1,
     maxAttempts,
