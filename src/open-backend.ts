@@ -30,8 +30,16 @@ interface Engines {
   readonly byBackend: WeakMap<Backend, Engine>
 }
 
-/** `given` is what `new Kerja({ backend })` was told, or null. @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
-export async function loadBackend(given: string | Backend | null, logger: Logger): Promise<HeldBackend> {
+export interface BackendChoice {
+  /** What `new Kerja({ backend })` was told, or null. */
+  readonly backend: string | Backend | null
+  /** KERJA_URL overrides it. */
+  readonly environmentFirst: boolean
+}
+
+/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
+export async function loadBackend({ backend, environmentFirst }: BackendChoice, logger: Logger): Promise<HeldBackend> {
+  const given = environmentFirst ? process.env.KERJA_URL || backend : backend
   if (typeof given === 'object' && given !== null) return holdBackend(given)
   const url = given ?? environmentUrl()
   if (url !== null)
