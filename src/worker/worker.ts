@@ -169,7 +169,7 @@ export class Worker {
       if (timeoutMs !== null && timeoutMs <= leaseMsMax) continue
       throw new KerjaError(
         'UNSUPPORTED',
-        `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${this.#backend.name} lasts at most ${leaseMsMax} ms. Lower its timeout or add a state.`,
+        `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${this.#backend.name} lasts at most ${leaseMsMax} ms. Lower its timeout.`,
       )
     }
   }

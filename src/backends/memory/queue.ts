@@ -59,7 +59,7 @@ export function createQueue(store: Store): Queue {
 
 function refuseTransaction(tx: unknown): void {
   if (tx === undefined) return
-  throw new UnsupportedError('memory', 'join a transaction', 'Leave `tx` out, or use a SQL backend (sqlite:, postgres:).')
+  throw new UnsupportedError('memory', 'join a transaction', 'Leave `tx` out, or use the sqlite: backend.')
 }
 
 function lapsedLease(store: Store, job: Job, now: number): LapsedLease | null {

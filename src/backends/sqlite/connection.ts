@@ -59,7 +59,7 @@ function checkFolder(path: string, allowNetwork: boolean): void {
   if (filesystem !== undefined && !allowNetwork)
     throw new KerjaError(
       'STORE_NETWORK_FILESYSTEM',
-      `${path} lies on ${filesystem}. SQLite loses data when machines share a file there: use a local disk or the postgres backend, or set { allowNetworkFilesystem: true } when one machine alone uses it.`,
+      `${path} lies on ${filesystem}. SQLite loses data when machines share a file there: use a local disk, or set { allowNetworkFilesystem: true } when one machine alone uses it.`,
       { details: { path, filesystem } },
     )
 }

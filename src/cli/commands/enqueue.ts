@@ -32,7 +32,7 @@ export function registerEnqueue(program: Command): void {
     .option('--delay <duration>', 'wait before the first start, such as 10m')
     .option('--priority <priority>', `one of ${PRIORITIES.join(', ')} (default: normal)`, oneOf(PRIORITIES))
     .option('--queue <queue>', "the queue (default: 'default')")
-    .option('--group <group>', 'the tenant that limits and fairness act on')
+    .option('--group <group>', 'the tenant the job belongs to: shown and filtered by')
     .option('--idempotency-key <key>', 'same kind and key within 7 days: the same job')
     .option('--max-attempts <count>', 'runs in all (default: 10)', wholeNumber(1, 1_000))
     .option('--tag <tag>', 'a word to find it by; may be given several times', collect)
