@@ -32,4 +32,6 @@ export function endWithParent(): void {
   const end = () => process.kill(process.pid, 'SIGTERM')
   if (process.connected === false) end()
   process.once('disconnect', end)
+  // Listening must not be what keeps the process when it has nothing left to do.
+  process.channel?.unref()
 }

@@ -14,17 +14,20 @@ const ASK_EVERY_MS = 500
 export function startStatus(kerja: Kerja, tally: Tally, outside: Outside): Status {
   let counts: LiveCounts = { waiting: 0, running: 0 }
   let clips: readonly Job[] = []
+  let trouble: string | null = null
   let asking = false
   const timer = setInterval(() => {
     if (asking) return
     asking = true
-    Promise.all([countLive(kerja), kerja.jobs.list({ kind: 'clip.transcode', states: ['running'] })])
+    Promise.all([countLive(kerja), kerja.jobs.list({ states: ['running'] })])
       .then(([found, { jobs }]) => {
         counts = found
-        clips = jobs
+        clips = jobs.filter(({ kind }) => kind === 'clip.transcode')
+        trouble = null
       })
-      // The line shows the last numbers it has; whether jobs can be counted is checked at the end.
-      .catch(() => undefined)
+      .catch((error: Error) => {
+        trouble = error.message
+      })
       .finally(() => {
         asking = false
       })
@@ -40,6 +43,7 @@ export function startStatus(kerja: Kerja, tally: Tally, outside: Outside): Statu
         `jobs: ${counts.waiting} waiting, ${counts.running} running, ${tally.count('job.completed')} done, ${tally.count('job.retried')} retried`,
         `${outside.mailServer.mailbox.size} letters, ${outside.paymentApi.ledger.length} charges`,
         ...clips.map(({ progress }) => `clip ${Math.round((progress?.fraction ?? 0) * 100)} %`),
+        ...(trouble === null ? [] : [`jobs could not be counted: ${trouble}`]),
       ].join(' · ')
     },
     stop: () => clearInterval(timer),

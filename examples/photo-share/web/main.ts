@@ -25,12 +25,6 @@ const server = createWebServer({
   ...inlineRoutes(app),
 })
 
-async function stop(): Promise<void> {
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
-  await closeApp(app)
-}
-
 server.listen(app.settings.port, '127.0.0.1', () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   // Started by the demo, it tells the demo; started by hand, it tells you.
@@ -38,4 +32,9 @@ server.listen(app.settings.port, '127.0.0.1', () => {
   else process.send({ type: 'listening', url })
 })
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop)
+await new Promise<void>((resolve) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+})
+server.closeAllConnections()
+await new Promise((resolve) => server.close(resolve))
+await closeApp(app)
