@@ -40,6 +40,7 @@ export class Claimer {
   #appetite: 'more' | 'maybe' | 'none' = 'maybe'
   #wokenDuringClaim = false
   #aloneRunning = false
+  #heldBack = false
   #troubleWaitMs = 0
   #closed = false
   #timer: NodeJS.Timeout | undefined
@@ -76,11 +77,18 @@ export class Claimer {
     this.#suspects.ended()
   }
 
+  /** What `mayClaim` looks at has changed. */
+  resume(): void {
+    if (this.#heldBack) this.pump()
+  }
+
   /** Claims now if it is worth it. Called once per turn of the worker. */
   pump(): void {
     const { concurrency, mayClaim } = this.#options
     const claimsMax = this.#appetite === 'more' ? CLAIMS_IN_FLIGHT_MAX : 1
-    if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax || !mayClaim()) return
+    if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax) return
+    this.#heldBack = !mayClaim()
+    if (this.#heldBack) return
     const suspect = this.#suspects.decide(this.#runningCount === 0 && this.#claimsInFlight === 0)
     // Becoming empty has a deadline, so it is looked at again even if nothing happens.
     if (suspect === 'hold') {
