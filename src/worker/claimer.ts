@@ -32,12 +32,15 @@ export class Claimer {
   readonly #options: ClaimerOptions
   readonly #suspects: Suspects
   readonly #runningByQueue = new Map<string, number>()
+  /** What claims under way may bring of queues with a limit of their own. */
+  readonly #requestedByQueue = new Map<string, number>()
   #runningCount = 0
   #requestedCount = 0
   #claimsInFlight = 0
   #appetite: 'more' | 'maybe' | 'none' = 'maybe'
   #wokenDuringClaim = false
   #aloneRunning = false
+  #heldBack = false
   #troubleWaitMs = 0
   #closed = false
   #timer: NodeJS.Timeout | undefined
@@ -65,20 +68,33 @@ export class Claimer {
   release(job: ClaimedJob): void {
     this.#runningCount -= 1
     this.#runningByQueue.set(job.queue, (this.#runningByQueue.get(job.queue) ?? 1) - 1)
-    // A queue with a limit of its own may have had more than it was allowed to take.
-    if (this.#appetite === 'none' && this.#troubleWaitMs === 0 && (this.#options.queues.get(job.queue) ?? null) !== null) this.#appetite = 'maybe'
+    // A queue with a limit of its own may have had more than it was allowed to take; a suspect may have waited for this worker to become empty.
+    const isLimited = (this.#options.queues.get(job.queue) ?? null) !== null
+    const isEmptyForSuspect = this.#runningCount === 0 && this.#suspects.wanted
+    if (this.#appetite === 'none' && this.#troubleWaitMs === 0 && (isLimited || isEmptyForSuspect)) this.#appetite = 'maybe'
     if (!job.alone) return
     this.#aloneRunning = false
     this.#suspects.ended()
+  }
+
+  /** What `mayClaim` looks at has changed. */
+  resume(): void {
+    if (this.#heldBack) this.pump()
   }
 
   /** Claims now if it is worth it. Called once per turn of the worker. */
   pump(): void {
     const { concurrency, mayClaim } = this.#options
     const claimsMax = this.#appetite === 'more' ? CLAIMS_IN_FLIGHT_MAX : 1
-    if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax || !mayClaim()) return
+    if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax) return
+    this.#heldBack = !mayClaim()
+    if (this.#heldBack) return
     const suspect = this.#suspects.decide(this.#runningCount === 0 && this.#claimsInFlight === 0)
-    if (suspect === 'hold') return
+    // Becoming empty has a deadline, so it is looked at again even if nothing happens.
+    if (suspect === 'hold') {
+      this.#sleep(DEFAULTS.worker.pollMs)
+      return
+    }
     if (suspect === 'fetch') return void this.#send(1, this.#openQueues(1), true)
     const free = concurrency - this.#runningCount - this.#requestedCount
     const limit = Math.min(free, Math.ceil(concurrency / CLAIMS_IN_FLIGHT_MAX))
@@ -106,6 +122,7 @@ export class Claimer {
     const { workerId, kinds, claim } = this.#options
     this.#claimsInFlight += 1
     this.#requestedCount += limit
+    this.#reserve(queues, 1)
     this.#wokenDuringClaim = false
     let result: ClaimResult | undefined
     try {
@@ -115,6 +132,7 @@ export class Claimer {
     }
     this.#claimsInFlight -= 1
     this.#requestedCount -= limit
+    this.#reserve(queues, -1)
     if (result !== undefined) {
       this.#troubleWaitMs = 0
       this.#take(result, limit, alone)
@@ -133,7 +151,7 @@ export class Claimer {
     if (alone && result.jobs.length === 0) this.#suspects.refused()
     if (!alone && result.jobs.length === limit) this.#appetite = 'more'
     // A suspect seen for the first time is worth another look at once, by `decide`.
-    else if (alone || this.#wokenDuringClaim || (result.suspectsWait && this.#runningCount === 0)) this.#appetite = 'maybe'
+    else if (alone || this.#wokenDuringClaim || (this.#suspects.wanted && this.#runningCount === 0)) this.#appetite = 'maybe'
     else this.#sleep(Math.min(result.nextDueInMs ?? DEFAULTS.worker.pollMs, DEFAULTS.worker.pollMs))
     if (result.jobs.length > 0) this.#options.onJobs(result.jobs)
   }
@@ -156,13 +174,21 @@ export class Claimer {
     }, ms)
   }
 
-  /** What each queue may still take. Queues with a limit of their own take part in one claim at a time, so that it cannot be overshot. */
+  /** What each queue may still take, claims under way included, so that its own limit cannot be overshot. */
   #openQueues(limit: number): Map<string, number> {
     const open = new Map<string, number>()
     for (const [queue, own] of this.#options.queues) {
-      const room = own === null ? limit : this.#claimsInFlight > 0 ? 0 : Math.min(limit, own - (this.#runningByQueue.get(queue) ?? 0))
+      const taken = (this.#runningByQueue.get(queue) ?? 0) + (this.#requestedByQueue.get(queue) ?? 0)
+      const room = own === null ? limit : Math.min(limit, own - taken)
       if (room > 0) open.set(queue, room)
     }
     return open
+  }
+
+  #reserve(queues: ReadonlyMap<string, number>, sign: 1 | -1): void {
+    for (const [queue, room] of queues) {
+      if ((this.#options.queues.get(queue) ?? null) !== null)
+        this.#requestedByQueue.set(queue, (this.#requestedByQueue.get(queue) ?? 0) + sign * room)
+    }
   }
 }

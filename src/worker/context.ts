@@ -11,7 +11,8 @@ import type { Recorder } from './recorder.js'
 export interface RunServices {
   readonly producer: WorkerProducer
   readonly recorder: Recorder
-  readonly log: (job: ClaimedJob, level: 'debug' | 'info' | 'warn' | 'error', message: string) => void
+  /** `late`: the run has ended; nothing is kept with the job any more. */
+  readonly log: (job: ClaimedJob, level: 'debug' | 'info' | 'warn' | 'error', message: string, late: boolean) => void
   /** Encodes a result, checked by the job's schema. */
   readonly encodeResult: (result: unknown) => string | null | Promise<string | null>
   readonly completion: (job: ClaimedJob, result: string | null, enqueue: readonly NewJob[]) => Settlement
@@ -73,7 +74,7 @@ export class Run implements JobContext<unknown> {
   }
 
   get log(): JobLogger {
-    const at = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => this.#services.log(this.#job, level, String(message))
+    const at = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => this.#services.log(this.#job, level, String(message), this.#ended)
     this.#log ??= { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
     return this.#log
   }

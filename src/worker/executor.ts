@@ -36,6 +36,7 @@ export class Executor {
   // Not by job: one whose lease was lost may run here a second time while its first handler has not ended.
   readonly #active = new Set<Active>()
   #overrunCount = 0
+  #unendedCount = 0
 
   constructor(options: ExecutorOptions) {
     this.#options = options
@@ -43,9 +44,9 @@ export class Executor {
     this.#known = new Map([...options.handlers].map(([kind, handler]) => [kind, { handler, services: this.#judge.servicesOf(handler) }]))
   }
 
-  /** Runs from claim to acknowledged settlement. */
-  get activeCount(): number {
-    return this.#active.size
+  /** Handlers that have not ended, those included whose jobs were given back under them. */
+  get unendedCount(): number {
+    return this.#unendedCount
   }
 
   /** `claimedAtMs`: monotonic, when the claim came back. */
@@ -94,6 +95,7 @@ export class Executor {
       return this.#settle(entry, { outcome: 'hold', reason: 'invalid', failure: toJobFailure(error) })
     }
     let outcome: SettlementOutcome | null
+    this.#unendedCount += 1
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
@@ -103,6 +105,8 @@ export class Executor {
     } catch (error) {
       const thrown = outcomeOf(error)
       outcome = thrown === null ? this.#judge.threw(entry, handler, error) : await this.#thrown(entry, handler, thrown)
+    } finally {
+      this.#unendedCount -= 1
     }
     this.#settle(entry, outcome)
   }
@@ -154,14 +158,9 @@ export class Executor {
   #send(entry: Active, outcome: SettlementOutcome): void {
     const { settler, recorder } = this.#options
     const settlement = { lease: entry.job, ...outcome } as Settlement
-    const add = (): void => settler.add(settlement, (result) => this.#acknowledged(entry, outcome, result))
     // Progress and logs carry the token that this settlement ends: they go first.
-    if (recorder.has(entry.job.jobId)) {
-      void recorder.flush().then(() => {
-        add()
-        settler.flush()
-      })
-    } else add()
+    const recorded = recorder.has(entry.job.jobId) ? recorder.flush() : undefined
+    settler.add(settlement, (result, written) => this.#acknowledged(entry, written, result), recorded)
   }
 
   #acknowledged(entry: Active, outcome: SettlementOutcome, result: SettleResult): void {

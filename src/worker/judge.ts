@@ -97,8 +97,8 @@ export function createJudge(options: JudgeOptions): Judge {
       ...options.services,
       encodeResult: (result) => encodeResult(handler.job, result),
       completion: (job, result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
-      log: (target, level, message) => {
-        options.recorder.log(target, level, message)
+      log: (target, level, message, late) => {
+        if (!late) options.recorder.log(target, level, message)
         logger[level](message, { jobId: target.jobId, kind: target.kind, attempt: target.attempt })
       },
     }),

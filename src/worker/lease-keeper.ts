@@ -4,6 +4,8 @@
  */
 import { Worker as Thread } from 'node:worker_threads'
 import type { BeatResult, HeartbeatConnection, HeartbeatSource } from '../contract/backend.js'
+import { toJobFailure } from '../core/failure.js'
+import { KerjaError } from '../errors.js'
 import type { LeaseThreadData, LeaseThreadMessage } from './lease-thread.js'
 import { monotonicMs } from './monotonic.js'
 
@@ -14,8 +16,8 @@ export interface LeaseKeeperOptions {
   readonly leaseMs: number
   /** What the store says, and when (monotonic ms) the question was asked: claims newer than that are not in it. */
   readonly onBeat: (result: BeatResult, askedAtMs: number) => void
-  /** No beat succeeded for so long that the leases are about to lapse, or the thread died. Once per outage. */
-  readonly onStale: (why: string) => void
+  /** No beat succeeded for so long that the leases are about to lapse (once per outage), or `died`: no beat will ever come. */
+  readonly onStale: (why: string, died: boolean) => void
   readonly onTrouble: (message: string) => void
 }
 
@@ -29,6 +31,8 @@ export interface LeaseKeeper {
 
 /** Part of the lease after which handlers are aborted: early enough that none outlives its lease. */
 const STALE_SHARE = 0.8
+/** From asking the lease thread to end to ending it. */
+const STOP_MS_MAX = 500
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const lastBeat = new SharedArrayBuffer(8)
@@ -40,7 +44,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const check = (): void => {
     const silentMs = monotonicMs() - (cell[0] as number)
     const isStale = silentMs > options.leaseMs * STALE_SHARE
-    if (isStale && !stale) options.onStale(`no heartbeat succeeded for ${Math.round(silentMs)} ms`)
+    if (isStale && !stale) options.onStale(`no heartbeat succeeded for ${Math.round(silentMs)} ms`, false)
     stale = isStale
   }
 
@@ -76,6 +80,7 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
       }
       const started = new Thread(new URL('./lease-thread.js', import.meta.url), { workerData: data, name: 'kerja-lease' })
       thread = started
+      let failure: Error | undefined
       exited = new Promise((done) => started.once('exit', done))
       started.on('message', (message: LeaseThreadMessage) => {
         if (message.type === 'trouble') return options.onTrouble(message.message)
@@ -83,9 +88,12 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
         options.onBeat(message.result, message.startedAtMs)
       })
       started.once('error', (error) => {
-        reject(error)
-        // The watchdog sees the silence and aborts; a thread that dies is not restarted under leases it may have lost.
-        if (!stopping) options.onStale(`the lease thread died: ${error.message}`)
+        failure = error
+      })
+      started.once('exit', (code) => {
+        reject(failure ?? new KerjaError('BACKEND_UNAVAILABLE', `The lease thread ended with code ${code} before its first beat.`))
+        // A thread that dies is not restarted under leases it may have lost.
+        if (!stopping) options.onStale(`the lease thread died: ${failure?.message ?? `it ended with code ${code}`}`, true)
       })
     })
   return {
@@ -94,7 +102,10 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
     async stop() {
       stopping = true
       thread?.postMessage('stop')
+      // Its connection may hang; without the thread there are no beats, which is what matters.
+      const timer = setTimeout(() => void thread?.terminate(), STOP_MS_MAX)
       await exited
+      clearTimeout(timer)
     },
   }
 }
@@ -109,7 +120,7 @@ function inlineBeater(open: (workerId: string) => HeartbeatConnection, options: 
     cell[0] = askedAtMs
     options.onBeat(result, askedAtMs)
   }
-  const beatSafely = (): void => void beat().catch((error: Error) => options.onTrouble(error.message))
+  const beatSafely = (): void => void beat().catch((error: unknown) => options.onTrouble(toJobFailure(error).message))
   return {
     async start() {
       connection = open(options.workerId)

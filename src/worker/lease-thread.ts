@@ -42,6 +42,8 @@ async function run(port: NonNullable<typeof parentPort>, data: LeaseThreadData):
       waitMs = data.heartbeatMs / 4
       port.postMessage({ type: 'trouble', message: error instanceof Error ? error.message : String(error) } satisfies LeaseThreadMessage)
     }
+    // Cleared, for a beat that was asked for may have ended while this one was under way: one chain of beats is enough.
+    clearTimeout(timer)
     if (!stopped) timer = setTimeout(beat, waitMs)
   }
 

@@ -71,20 +71,28 @@ function indexHandlers(handlers: unknown): ReadonlyMap<string, Handler> {
 function resolveQueues(input: WorkerOptions, handlers: ReadonlyMap<string, Handler>, concurrency: number): ReadonlyMap<string, number | null> {
   const queues = new Map<string, number | null>()
   for (const handler of handlers.values()) queues.set(handler.job.queue, null)
-  for (const queue of input.alsoServe ?? []) queues.set(checkName(queue, 'alsoServe'), null)
+  for (const queue of checkArray(input.alsoServe ?? [], 'alsoServe')) queues.set(checkName(queue, 'alsoServe'), null)
   const limits: Readonly<Record<string, unknown>> = input.queues ?? {}
+  if (typeof limits !== 'object') throw new KerjaError('OPTION_INVALID', `queues must be an object such as { media: 2 }; got ${quote(limits)}.`)
   rejectUnknown(limits, [...queues.keys()], 'kerja.worker({ queues })')
   for (const [queue, limit] of Object.entries(limits)) queues.set(queue, checkInteger(limit, `queues['${queue}']`, { min: 1, max: concurrency }))
   return queues
 }
 
-function checkSchedules(schedules: readonly ScheduleDeclaration[]): readonly ScheduleDeclaration[] {
+function checkSchedules(schedules: unknown): readonly ScheduleDeclaration[] {
   const names = new Set<string>()
-  for (const { name, rule } of schedules) {
-    if (rule === undefined) throw new KerjaError('OPTION_INVALID', `schedules must hold what defineSchedule(…) returns; got ${quote(name)}.`)
+  for (const schedule of checkArray(schedules, 'schedules') as readonly (ScheduleDeclaration | null | undefined)[]) {
+    if (typeof schedule?.name !== 'string' || typeof schedule.rule !== 'object')
+      throw new KerjaError('OPTION_INVALID', `schedules must hold what defineSchedule(…) returns; got ${quote(schedule)}.`)
+    const { name } = schedule
     if (names.has(name))
       throw new KerjaError('OPTION_INVALID', `Two schedules have the name '${name}'. Names are what a deploy recognises them by: keep one.`)
     names.add(name)
   }
-  return schedules
+  return schedules as readonly ScheduleDeclaration[]
+}
+
+function checkArray(value: unknown, option: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw new KerjaError('OPTION_INVALID', `${option} must be an array; got ${quote(value)}.`)
 }

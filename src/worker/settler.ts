@@ -9,8 +9,8 @@ import { DEFAULTS } from '../core/options.js'
 import { isKerjaError } from '../errors.js'
 
 export interface Settler {
-  /** Queues the settlement for the next flush. */
-  add(settlement: Settlement, done: (result: SettleResult) => void): void
+  /** Queues the settlement for the next flush; with `after`, once that has resolved, and then flushes itself. Counts as pending at once. */
+  add(settlement: Settlement, done: Acknowledge, after?: Promise<void>): void
   /** Sends what is queued. */
   flush(): void
   /** Settlements not yet acknowledged. */
@@ -21,15 +21,18 @@ export interface Settler {
   abandon(): void
 }
 
+/** `written` is the settlement that the store took: another than asked for where it refused that one. */
+export type Acknowledge = (result: SettleResult, written: Settlement) => void
+
 interface Entry {
   readonly settlement: Settlement
-  readonly done: (result: SettleResult) => void
+  readonly done: Acknowledge
 }
 
 export interface SettlerOptions {
   readonly settle: Queue['settle']
   readonly onTrouble: (error: unknown) => void
-  /** After each acknowledged batch: whoever waits for fewer pending settlements may go on. */
+  /** Fewer are pending than before. */
   readonly onAcknowledged: () => void
   /** Makes the settlement that stands in for one the store refuses to write. */
   readonly unwritable: (settlement: Settlement, error: unknown) => Settlement
@@ -41,53 +44,62 @@ export function createSettler(options: SettlerOptions): Settler {
   let abandoned = false
   const waiters = new Set<() => void>()
 
-  const finish = (entry: Entry, result: SettleResult): void => {
-    pendingCount -= 1
-    entry.done(result)
+  const finish = (entries: readonly Entry[], results: readonly SettleResult[]): void => {
+    pendingCount -= entries.length
+    entries.forEach((entry, index) => {
+      entry.done(results[index] as SettleResult, entry.settlement)
+    })
     if (pendingCount === 0) for (const waiter of [...waiters]) waiter()
+    options.onAcknowledged()
   }
 
   const send = async (entries: readonly Entry[]): Promise<void> => {
+    let tries = 0
     for (let waitMs: number = DEFAULTS.worker.retryFirstMs; ; waitMs = Math.min(waitMs * 2, DEFAULTS.worker.retryMaxMs)) {
-      try {
-        const results = await options.settle(entries.map((entry) => entry.settlement))
-        entries.forEach((entry, index) => {
-          finish(entry, results[index] as SettleResult)
-        })
-        options.onAcknowledged()
-        return
-      } catch (error) {
-        if (abandoned) return
-        options.onTrouble(error)
-        if (!isAway(error) && !isStandIn(entries)) return isolate(entries, error)
+      const answer = await attempt(entries)
+      if (abandoned && !('results' in answer)) return
+      if ('results' in answer) return finish(entries, answer.results)
+      options.onTrouble(answer.error)
+      tries += 1
+      if (!isAway(answer.error)) {
+        // One settlement that the store refuses must not hold up its neighbours: each goes alone.
+        if (entries.length > 1) return void (await Promise.all(entries.map((entry) => send([entry]))))
+        const isRefusal = isKerjaError(answer.error) || tries >= UNCODED_TRIES_MAX
+        if (isRefusal && !isStandIn(entries)) return send(entries.map((entry) => standIn(entry, answer.error)))
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs))
       if (abandoned) return
     }
   }
 
-  // One settlement that the store refuses must not hold up its neighbours: each goes alone, and the refused one is recorded as a failure.
-  const isolate = async (entries: readonly Entry[], error: unknown): Promise<void> => {
-    const [only] = entries
-    if (only === undefined) return
-    if (entries.length > 1) {
-      await Promise.all(entries.map((entry) => send([entry])))
-      return
+  const standIn = (entry: Entry, error: unknown): Entry => ({ ...entry, settlement: options.unwritable(entry.settlement, error) })
+
+  const attempt = async (entries: readonly Entry[]): Promise<{ readonly results: readonly SettleResult[] } | { readonly error: unknown }> => {
+    try {
+      return { results: await options.settle(entries.map((entry) => entry.settlement)) }
+    } catch (error) {
+      return { error }
     }
-    await send([{ settlement: options.unwritable(only.settlement, error), done: only.done }])
+  }
+
+  const flush = (): void => {
+    if (queued.length === 0) return
+    const entries = queued
+    queued = []
+    void send(entries)
   }
 
   return {
-    add(settlement, done) {
+    add(settlement, done, after) {
       pendingCount += 1
-      queued.push({ settlement, done })
+      if (after === undefined) queued.push({ settlement, done })
+      else
+        void after.then(() => {
+          queued.push({ settlement, done })
+          flush()
+        })
     },
-    flush() {
-      if (queued.length === 0) return
-      const entries = queued
-      queued = []
-      void send(entries)
-    },
+    flush,
     get pendingCount() {
       return pendingCount
     },
@@ -108,10 +120,11 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 }
 
-/** The store as a whole is away, busy or full: the same batch will pass later. */
-function isAway(error: unknown): boolean {
-  return isKerjaError(error) && ['BACKEND_UNAVAILABLE', 'STORE_LOCKED', 'STORE_FULL', 'STORE_READ_ONLY'].includes(error.code)
-}
+/** Tries before an error without a code is taken for a refusal, some ten seconds: it may as well be a passing fault of a driver or a network. */
+const UNCODED_TRIES_MAX = 8
+
+/** The store as a whole is away, busy or full: the same settlement will pass later. */
+const isAway = (error: unknown): boolean => isKerjaError(error) && /^(?:BACKEND|STORE|DRIVER)_/.test(error.code)
 
 // A stand-in that is refused as well has nothing left to leave out: it waits like one whose store is away.
 const isStandIn = (entries: readonly Entry[]): boolean => {

@@ -11,6 +11,8 @@ export interface Suspects {
   note(suspectsWait: boolean): void
   /** `fetch` one now, `hold` normal claims to become empty, or `go` on. */
   decide(isEmpty: boolean): 'fetch' | 'hold' | 'go'
+  /** Whether a worker that is empty now would fetch one. */
+  readonly wanted: boolean
   /** A fetch came back with nothing: others run as many as may run. */
   refused(): void
   /** The suspect ended. */
@@ -56,6 +58,9 @@ export function createSuspects(options: {
       if (drainUntilMs === null) beginDrain(now)
       else if (now >= drainUntilMs) rest()
       return drainUntilMs === null ? 'go' : 'hold'
+    },
+    get wanted() {
+      return wait && performance.now() >= restUntilMs
     },
     refused: rest,
     ended() {

@@ -5,27 +5,24 @@
  * A crash in any state leaves claims under a lease that lapses, and nothing else.
  */
 import { channel } from 'node:diagnostics_channel'
-import { hostname } from 'node:os'
 import type { Backend, BeatResult } from '../contract/backend.js'
 import type { ClaimedJob } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, KerjaError, LeaseLostError } from '../errors.js'
-import { createDutyRunner, type DutyRunner } from '../maintenance/duty.js'
-import { createExpire } from '../maintenance/expire.js'
-import { createRescue } from '../maintenance/rescue.js'
-import { createRetention } from '../maintenance/retention.js'
-import { createScheduler } from '../scheduler/scheduler.js'
-import { VERSION } from '../version.js'
+import type { DutyRunner } from '../maintenance/duty.js'
 import { Claimer } from './claimer.js'
+import { createWorkerDuties } from './duties.js'
 import { Executor } from './executor.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
 import { monotonicMs } from './monotonic.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 import { createRecorder, type Recorder } from './recorder.js'
+import { checkTimeouts, declareSchedules, registrationOf } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
 import { runUntilSignal } from './shutdown.js'
+import { within } from './within.js'
 
 export type WorkerState = 'idle' | 'starting' | 'running' | 'draining' | 'stopped'
 
@@ -46,8 +43,10 @@ export class Worker {
   #turnPlanned = false
   #leasesStale = false
   #reviving: Promise<void> | undefined
+  #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
-  #wantsRestart: (() => void) | undefined
+  #endRun: (() => void) | undefined
+  #whenEmpty: (() => void) | undefined
 
   constructor(parts: WorkerParts, options: WorkerOptions) {
     this.#parts = parts
@@ -72,29 +71,43 @@ export class Worker {
    * @throws what `start` throws
    */
   async run(): Promise<void> {
-    const restart = new Promise<void>((resolve) => {
-      this.#wantsRestart = resolve
+    const ended = new Promise<void>((resolve) => {
+      this.#endRun = resolve
     })
-    await runUntilSignal({ start: () => this.start(), stop: () => this.stop(), close: this.#parts.close, restart, logger: this.#parts.logger })
+    await runUntilSignal({
+      start: () => this.start(),
+      stop: () => this.stop(),
+      close: this.#parts.close,
+      ended,
+      leftBehind: () => this.#executor?.unendedCount ?? 0,
+      logger: this.#parts.logger,
+    })
   }
 
   /**
    * Registers and begins to claim.
-   * @throws {WORKER_STATE} when started before · {UNSUPPORTED} when a handler's timeout is over the backend's limit · {BACKEND_UNAVAILABLE} {STORE_…}
+   * @throws {WORKER_STATE} when started or stopped before · {UNSUPPORTED} when a handler's timeout is over the backend's limit · {BACKEND_UNAVAILABLE} {STORE_…}
    */
   async start(): Promise<void> {
     if (this.#state !== 'idle')
       throw new KerjaError('WORKER_STATE', `This worker is ${this.#state}; it can be started once. Make a new one with kerja.worker(…).`)
     this.#state = 'starting'
+    this.#starting = this.#start()
+    await this.#starting
+  }
+
+  async #start(): Promise<void> {
     try {
       this.#backend = await this.#parts.open()
-      this.#checkTimeouts()
+      checkTimeouts(this.#backend, this.#options.handlers)
       this.#assemble()
       await this.#register()
-      await this.#declareSchedules()
+      await declareSchedules(this.#backend, this.#options, this.#parts)
+      if (this.#stopped !== undefined)
+        throw new KerjaError('WORKER_STATE', 'This worker was stopped while it started. Make a new one with kerja.worker(…).')
     } catch (error) {
       this.#state = 'stopped'
-      await this.#leases?.stop()
+      await this.#leave()
       throw error
     }
     this.#state = 'running'
@@ -121,6 +134,8 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
+    // `#start` sees that a stop was asked for and leaves.
+    if (this.#state === 'starting') await within(Promise.resolve(this.#starting), this.#options.shutdownGraceMs)
     if (this.#state !== 'running') {
       this.#state = 'stopped'
       return
@@ -139,19 +154,20 @@ export class Worker {
     await within(this.#recorder.flush(), DEFAULTS.worker.abortGraceMs)
     await this.#settler.drained(DEFAULTS.worker.abortGraceMs)
     this.#settler.abandon()
-    await within(this.#leave(), DEFAULTS.worker.abortGraceMs)
+    await this.#leave()
     this.#state = 'stopped'
+    this.#endRun?.()
     this.#parts.events.emit('worker.stopped', { workerId: this.#id })
     this.#parts.logger.info('worker stopped', { workerId: this.#id })
   }
 
+  /** Never throws, and takes no longer than the store needs or `abortGraceMs`. */
   async #leave(): Promise<void> {
-    await this.#duties?.stop()
-    await this.#leases?.stop()
-    await this.#backend.coordination.deregisterWorker(this.#id).catch((error) => this.#trouble(error))
+    const limitMs = DEFAULTS.worker.abortGraceMs / 2
+    // Together: beats must end even if a duty hangs, or a worker that is gone would keep its leases.
+    await within(Promise.all([this.#duties?.stop(), this.#leases?.stop()]), limitMs)
+    if (this.#leases !== undefined) await within(this.#backend.coordination.deregisterWorker(this.#id), limitMs)
   }
-
-  #whenEmpty: (() => void) | undefined
 
   #untilEmpty(limitMs: number): Promise<void> {
     if (this.runningCount === 0) return Promise.resolve()
@@ -159,19 +175,6 @@ export class Worker {
       this.#whenEmpty = resolve
     })
     return within(empty, limitMs)
-  }
-
-  #checkTimeouts(): void {
-    const { leaseMsMax } = this.#backend.capabilities
-    if (leaseMsMax === null) return
-    for (const { job } of this.#options.handlers.values()) {
-      const { timeoutMs } = job.options
-      if (timeoutMs !== null && timeoutMs <= leaseMsMax) continue
-      throw new KerjaError(
-        'UNSUPPORTED',
-        `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${this.#backend.name} lasts at most ${leaseMsMax} ms. Lower its timeout.`,
-      )
-    }
   }
 
   #assemble(): void {
@@ -182,7 +185,7 @@ export class Worker {
     this.#settler = createSettler({
       settle,
       onTrouble,
-      onAcknowledged: () => this.#claimer.pump(),
+      onAcknowledged: () => this.#claimer.resume(),
       unwritable: (settlement, error) => asUnwritable(settlement, toJobFailure(error)),
     })
     this.#recorder = createRecorder({
@@ -207,7 +210,13 @@ export class Worker {
       },
     })
     this.#claimer = this.#createClaimer(onTrouble)
-    this.#duties = this.#createDuties(onTrouble)
+    this.#duties = createWorkerDuties({
+      backend: this.#backend,
+      handlers: this.#options.handlers,
+      workerId: () => this.#id,
+      parts: this.#parts,
+      onTrouble,
+    })
   }
 
   #createClaimer(onTrouble: (error: unknown) => void): Claimer {
@@ -223,33 +232,12 @@ export class Worker {
         leaseMs: job.options.timeoutMs === null ? null : job.options.timeoutMs + grace,
       })),
       claim: (request) => this.#backend.queue.claim(request),
-      onJobs: (jobs) => {
-        const now = monotonicMs()
-        for (const job of jobs) this.#executor.start(job, now)
-      },
+      onJobs: (jobs) => this.#begin(jobs),
       onTrouble,
       // Unacknowledged ends beyond one round of slots mean that the store does not keep up: claiming more would only pile up more.
       mayClaim: () => !this.#leasesStale && this.#settler.pendingCount <= 2 * concurrency,
       random: Math.random,
       askToDrain: () => this.#backend.coordination.lead({ role: 'suspects', workerId: this.#id, ttlMs: DEFAULTS.worker.suspectDrainMs }),
-    })
-  }
-
-  #createDuties(onTrouble: (error: unknown) => void): DutyRunner {
-    const { queue, ledger, coordination } = this.#backend
-    const { events, logger, toTickJob } = this.#parts
-    const backoffOf = (kind: string) => this.#options.handlers.get(kind)?.job.options.backoff
-    return createDutyRunner({
-      duties: [
-        createRescue({ backend: this.#backend, backoffOf, random: Math.random, events, logger }),
-        createScheduler({ coordination, toTickJob, events }),
-        createExpire(queue),
-        createRetention(ledger),
-      ],
-      workerId: () => this.#id,
-      coordination,
-      random: Math.random,
-      onTrouble,
     })
   }
 
@@ -260,36 +248,18 @@ export class Worker {
   }
 
   async #register(): Promise<void> {
-    const { handlers, queues, concurrency, name, schedules } = this.#options
-    await this.#backend.coordination.registerWorker({
-      id: this.#id,
-      name: name ?? hostname(),
-      host: hostname(),
-      pid: process.pid,
-      version: VERSION,
-      queues: [...queues.keys()],
-      kinds: [...handlers.values()].map(({ job }) => ({ kind: job.kind, version: job.version })),
-      schedules: schedules.map((schedule) => schedule.name),
-      concurrency,
-      leaseMs: DEFAULTS.worker.leaseMs,
-    })
+    await this.#backend.coordination.registerWorker(registrationOf(this.#id, this.#options))
     this.#leases = createLeaseKeeper({
       source: this.#backend.queue.heartbeat,
       workerId: this.#id,
       heartbeatMs: DEFAULTS.worker.heartbeatMs,
       leaseMs: DEFAULTS.worker.leaseMs,
       onBeat: (result, askedAtMs) => this.#onBeat(result, askedAtMs),
-      onStale: (why) => this.#onStale(why),
+      onStale: (why, died) => this.#onStale(why, died),
       onTrouble: (message) => this.#trouble(new KerjaError('BACKEND_UNAVAILABLE', `A heartbeat failed: ${message}`)),
     })
     await this.#leases.start()
     this.#leasesStale = false
-  }
-
-  async #declareSchedules(): Promise<void> {
-    const { schedules, handlers } = this.#options
-    const definitions = await Promise.all(schedules.map((declaration) => this.#parts.toScheduleDefinition(declaration, Date.now())))
-    await this.#backend.coordination.upsertSchedules(definitions, { reconcile: { kinds: [...handlers.keys()] } })
   }
 
   #onBeat(result: BeatResult, askedAtMs: number): void {
@@ -306,18 +276,18 @@ export class Worker {
   }
 
   /** Handlers must not outlive their leases: they are told to stop before others may start their jobs. */
-  #onStale(why: string): void {
+  #onStale(why: string, died: boolean): void {
     this.#leasesStale = true
     this.#parts.logger.error('this worker cannot renew its leases; running handlers are told to stop', { workerId: this.#id, why })
     this.#executor.abortAll((job) => new LeaseLostError(job.jobId, why))
-    if (why.startsWith('the lease thread died')) this.#revive(why)
+    if (died) this.#revive(why)
   }
 
   /** Goes on under a new id: the old one is dead for good. */
   #revive(why: string): void {
+    this.#executor.abortAll((job) => new LeaseLostError(job.jobId, why))
     if (this.#reviving !== undefined || this.#state !== 'running') return
     this.#leasesStale = true
-    this.#executor.abortAll((job) => new LeaseLostError(job.jobId, why))
     this.#parts.logger.warn('this worker registers anew', { workerId: this.#id, why })
     const attempt = async (): Promise<void> => {
       await this.#leases?.stop().catch((error) => this.#trouble(error))
@@ -336,6 +306,22 @@ export class Worker {
         setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs).unref()
       },
     )
+  }
+
+  #begin(jobs: readonly ClaimedJob[]): void {
+    if (this.#state === 'running' && !this.#leasesStale) {
+      const now = monotonicMs()
+      for (const job of jobs) this.#executor.start(job, now)
+      return
+    }
+    // They were claimed before the stop: un-run they cost nothing.
+    for (const job of jobs) {
+      const { jobId: id, kind, queue } = job
+      this.#settler.add({ lease: job, outcome: 'release' }, (result) => {
+        if (result === 'settled') this.#parts.events.emit('job.released', { id, kind, queue })
+      })
+      this.#done(job)
+    }
   }
 
   #done(job: ClaimedJob): void {
@@ -358,8 +344,7 @@ export class Worker {
     if (this.#state !== 'running' || count < Math.min(DEFAULTS.worker.overrunsMax, this.#options.concurrency)) return
     this.#parts.logger.error('too many handlers ignore their timeout; this worker drains and exits for a restart', { workerId: this.#id, count })
     process.exitCode = 1
-    if (this.#wantsRestart !== undefined) this.#wantsRestart()
-    else void this.stop()
+    void this.stop()
   }
 
   #trouble(error: unknown): void {
@@ -367,14 +352,4 @@ export class Worker {
     const code = isKerjaError(error) ? error.code : undefined
     this.#parts.logger.warn('a call to the backend failed; it is tried again', { workerId: this.#id, code, error: toJobFailure(error).message })
   }
-}
-
-/** Resolves when the promise does, or after `limitMs`: shutdown has a deadline even where the backend has none. */
-async function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, limitMs))
-  })
-  await Promise.race([promise, limit])
-  clearTimeout(timer)
 }
