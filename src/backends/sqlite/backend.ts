@@ -3,6 +3,7 @@ import { utimes } from 'node:fs'
 import type { Backend, Queue } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { Coordination } from '../../contract/coordination.js'
+import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
 import type { Ledger } from '../../contract/ledger.js'
 import { KerjaError } from '../../errors.js'
 import type { Engine } from './engine.js'
@@ -82,39 +83,39 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     }
   }
 
+  const pushIn = (jobs: readonly NewJob[], tx: unknown): PushResult[] => {
+    const engine = use()
+    const results = transactions.push(tx, jobs)
+    hint(engine)
+    return results
+  }
+
+  const settleIn = (settlements: readonly Settlement[], tx: unknown): SettleResult[] => {
+    const engine = use()
+    const results = transactions.settle(tx, settlements)
+    hint(engine)
+    return results
+  }
+
   return {
     async push(jobs, options) {
-      const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.push(options.tx, jobs)
-        hint(engine)
-        return results
-      }
+      if (options?.tx !== undefined) return pushIn(jobs, options.tx)
       return decodePushResults(
-        await engine.call('push', jobs.map(encodeJob)),
+        await use().call('push', jobs.map(encodeJob)),
         jobs.map(({ id }) => id),
       )
     },
-    pushSync(jobs, { tx }) {
-      const engine = use()
-      const results = transactions.push(tx, jobs)
-      hint(engine)
-      return results
-    },
+    pushSync: (jobs, { tx }) => pushIn(jobs, tx),
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
       return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[3]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
-      const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.settle(options.tx, settlements)
-        hint(engine)
-        return results
-      }
-      return engine.call('settle', settlements.map(encodeSettlement))
+      if (options?.tx !== undefined) return settleIn(settlements, options.tx)
+      return use().call('settle', settlements.map(encodeSettlement))
     },
+    settleSync: (settlements, { tx }) => settleIn(settlements, tx),
     async lapsed({ limit }) {
       return use().call('lapsed', limit)
     },
