@@ -8,7 +8,7 @@ import type { LaneHolds } from './lane-holds.js'
 import { CANCELLED, COMPLETED, FAILED, RECORD_COLUMNS, RECORD_TABLES, type RecordRow, RUNNING, recordOf, WAITING_SQL } from './rows.js'
 
 /** Rows looked at for one page. A page that finds too few in them is short, and its cursor goes on from there. */
-const ROWS_SCANNED_MAX = 100_000
+const ROWS_SCANNED_MAX = 25_000
 const PAGE_LIMIT_MAX = 1_000
 const CURSOR_PREFIX = 'before-'
 
