@@ -22,7 +22,7 @@ export interface KerjaOptions {
   readonly logger?: Logger | LogLevel
 }
 
-/** A configuration file's content: `export default defineConfig({ … })` in `kerja.config.ts`. `new Kerja(config)` takes it too. */
+/** A configuration file's content: `export default defineConfig({ … })` in `kerja.config.ts`. `new Kerja(config)` takes it too; there KERJA_URL overrides its backend. */
 export interface KerjaConfig extends KerjaOptions {
   /** The file that makes the worker, relative to the configuration file: for `kerja worker` and `kerja dev`. */
   readonly worker?: string
@@ -31,6 +31,8 @@ export interface KerjaConfig extends KerjaOptions {
 export interface ResolvedKerjaOptions {
   /** null: to be found in the environment at first use. */
   readonly backend: string | Backend | null
+  /** Where KERJA_URL is set, it is taken instead: the backend is a configuration file's. */
+  readonly environmentFirst: boolean
   readonly enqueueTimeoutMs: number
   readonly logger: Logger
 }
@@ -42,8 +44,11 @@ export interface ResolvedKerjaOptions {
  */
 export function defineConfig(config: KerjaConfig): KerjaConfig {
   resolveKerjaOptions(config, 'defineConfig()')
-  return Object.freeze({ ...config })
+  return Object.freeze(Object.defineProperty({ ...config }, FROM_FILE, { value: true }))
 }
+
+/** Marks what came through `defineConfig`: a file's settings, which the environment overrides; what code says itself, it does not. */
+const FROM_FILE: unique symbol = Symbol.for('kerja.config')
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
 export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
@@ -55,6 +60,7 @@ export function resolveKerjaOptions(config: KerjaConfig, where: string): Resolve
   const range = { minMs: 1, maxMs: ENQUEUE_TIMEOUT_MS_MAX }
   return {
     backend: config.backend === undefined ? null : checkBackend(config.backend),
+    environmentFirst: FROM_FILE in config,
     enqueueTimeoutMs: parseDuration(config.enqueueTimeout ?? DEFAULTS.enqueue.timeoutMs, 'enqueueTimeout', range),
     logger: checkLogger(config.logger ?? 'info'),
   }

@@ -37,7 +37,6 @@ export const ERROR_CODES = Object.freeze({
   JOB_CANCELLED: 'The awaited job was cancelled.',
   JOB_TIMEOUT: 'The attempt ran longer than the job’s `timeout`.',
   JOB_CRASHED: 'The worker process died while the job ran.',
-  JOB_GAVE_UP: 'The job ran out of attempts or of `giveUpAfter`.',
   RESULT_TIMEOUT: 'The job did not end within the time the caller waits.',
   LEASE_LOST: 'The worker no longer holds the job; its write changed nothing.',
   OUTCOME_UNUSED: 'A handler made an outcome (`ctx.snooze()`, …) and did not return it.',

@@ -10,8 +10,49 @@ export type { WatchEvent, WatchOptions } from './client/watch.js'
 export type { WorkerStatus, Workers } from './client/workers.js'
 export { defineConfig, type KerjaConfig, type KerjaOptions } from './config.js'
 export type { HoldReason, JobState } from './core/state.js'
-export * from './define/index.js'
-export * from './errors.js'
+export {
+  type AnyJob,
+  type BackoffOptions,
+  type Duration,
+  defineJob,
+  defineSchedule,
+  type EnqueueOptions,
+  type Handler,
+  type HandlerFunction,
+  type HandlerOptions,
+  type InputOf,
+  type JobContext,
+  type JobDefinition,
+  type JobLogger,
+  type JobRequest,
+  type JobSpec,
+  type Outcome,
+  type OutputOf,
+  type PayloadOf,
+  type Priority,
+  type ReturnedOf,
+  type ScheduleDeclaration,
+  type ScheduleOptions,
+  type Schema,
+  type TransactionHandle,
+  type,
+  type UniqueOptions,
+} from './define/index.js'
+export {
+  EnqueueTimeoutError,
+  ERROR_CODES,
+  IdempotencyConflictError,
+  isKerjaError,
+  JobCancelledError,
+  JobFailedError,
+  KerjaError,
+  type KerjaErrorCode,
+  type KerjaErrorOptions,
+  LeaseLostError,
+  ResultTimeoutError,
+  UniqueConflictError,
+  UnsupportedError,
+} from './errors.js'
 export { Kerja } from './kerja.js'
 export type { EventHub, EventListener, EventName, LifecycleEvents } from './observe/events.js'
 export { createLogger, type Logger, type LogLevel } from './observe/logger.js'

@@ -55,11 +55,11 @@ export class Kerja {
 
   /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
   constructor(options: KerjaConfig = {}) {
-    const { backend, enqueueTimeoutMs, logger } = resolveKerjaOptions(options, 'new Kerja()')
+    const { enqueueTimeoutMs, logger, ...choice } = resolveKerjaOptions(options, 'new Kerja()')
     this.#logger = logger
     this.#hub = createEventHub(logger)
     this.events = { on: this.#hub.on, once: this.#hub.once }
-    const connection = createConnection(() => loadBackend(backend, logger))
+    const connection = createConnection(() => loadBackend(choice, logger))
     this.#connection = connection
     this.#createId = createIdGenerator({ now: Date.now, randomFill: (bytes) => void randomFillSync(bytes) })
     this.#preparer = createPreparer(this.#createId)

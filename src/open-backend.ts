@@ -7,14 +7,18 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type BackendAddress, parseBackendUrl } from './backend-url.js'
-import type { LoadedBackend } from './client/connection.js'
 import type { Backend } from './contract/backend.js'
 import { KerjaError } from './errors.js'
 import type { Logger } from './observe/logger.js'
 
 const DEFAULT_FILE = 'kerja.db'
-const SQLITE_MODULE: string = './backends/sqlite/index.js'
 const ENGINES: unique symbol = Symbol.for('kerja.engines') as never
+
+/** A backend and how this holder lets go of it. */
+export interface HeldBackend {
+  readonly backend: Backend
+  readonly release: () => Promise<void>
+}
 
 interface Engine {
   readonly backend: Promise<Backend>
@@ -26,8 +30,16 @@ interface Engines {
   readonly byBackend: WeakMap<Backend, Engine>
 }
 
-/** `given` is what `new Kerja({ backend })` was told, or null. @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
-export async function loadBackend(given: string | Backend | null, logger: Logger): Promise<LoadedBackend> {
+export interface BackendChoice {
+  /** What `new Kerja({ backend })` was told, or null. */
+  readonly backend: string | Backend | null
+  /** KERJA_URL overrides it. */
+  readonly environmentFirst: boolean
+}
+
+/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
+export async function loadBackend({ backend, environmentFirst }: BackendChoice, logger: Logger): Promise<HeldBackend> {
+  const given = environmentFirst ? process.env.KERJA_URL || backend : backend
   if (typeof given === 'object' && given !== null) return holdBackend(given)
   const url = given ?? environmentUrl()
   if (url !== null)
@@ -57,7 +69,7 @@ export function projectRoot(from: string): string {
   }
 }
 
-async function holdAddress(address: BackendAddress, onFirst: () => void): Promise<LoadedBackend> {
+async function holdAddress(address: BackendAddress, onFirst: () => void): Promise<HeldBackend> {
   const { byKey } = engines()
   let engine = byKey.get(address.key)
   if (engine === undefined) {
@@ -68,14 +80,14 @@ async function holdAddress(address: BackendAddress, onFirst: () => void): Promis
   return hold(engine, () => byKey.get(address.key) === engine && byKey.delete(address.key))
 }
 
-function holdBackend(backend: Backend): Promise<LoadedBackend> {
+function holdBackend(backend: Backend): Promise<HeldBackend> {
   const { byBackend } = engines()
   const engine = byBackend.get(backend) ?? { backend: Promise.resolve(backend), holderCount: 0 }
   byBackend.set(backend, engine)
   return hold(engine, () => byBackend.delete(backend))
 }
 
-async function hold(engine: Engine, forget: () => void): Promise<LoadedBackend> {
+async function hold(engine: Engine, forget: () => void): Promise<HeldBackend> {
   engine.holderCount += 1
   try {
     const backend = await engine.backend
@@ -98,8 +110,7 @@ async function hold(engine: Engine, forget: () => void): Promise<LoadedBackend> 
 
 async function importBackend(address: BackendAddress): Promise<Backend> {
   if (address.scheme === 'memory') return (await import('./backends/memory/index.js')).memory()
-  const { sqlite } = (await import(SQLITE_MODULE)) as { readonly sqlite: (options: object) => Backend }
-  return sqlite(address.options)
+  return (await import('./backends/sqlite/index.js')).sqlite(address.options)
 }
 
 function engines(): Engines {

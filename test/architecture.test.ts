@@ -16,15 +16,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   maintenance: ['contract', 'core', 'errors.ts', 'observe'],
   // A scheduler is a duty; a worker runs the duties.
   scheduler: ['contract', 'core', 'errors.ts', 'observe', 'maintenance'],
-  worker: ['contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
+  'version.ts': [],
+  worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
-  'open-backend.ts': ['contract', 'core', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
-  'kerja.ts': ['client', 'contract', 'core', 'define', 'errors.ts', 'observe', 'worker', 'open-backend.ts'],
+  'open-backend.ts': ['backend-url.ts', 'contract', 'core', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
+  'backend-url.ts': ['core', 'errors.ts'],
+  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'errors.ts', 'observe', 'worker', 'open-backend.ts'],
   'index.ts': ['client', 'contract', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
-  'config.ts': ['core', 'errors.ts', 'kerja.ts', 'observe', 'contract'],
+  'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'kerja.ts', 'observe', 'contract'],
   testing: ['contract', 'core', 'errors.ts', 'backends/memory'],
-  cli: ['index.ts'],
+  cli: ['index.ts', 'version.ts'],
 }
 const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],
@@ -113,6 +115,11 @@ describe('architecture', () => {
 
   it('keeps files readable in one sitting', () => {
     expect(sources.filter((file) => file.text.split('\n').length > LINES_MAX).map((file) => relative(src, file.path))).toEqual([])
+  })
+
+  it('knows its own version', () => {
+    const { version } = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as { version: string }
+    expect(readFileSync(join(src, 'version.ts'), 'utf8')).toContain(`'${version}'`)
   })
 
   it('reads the environment only where it may', () => {

@@ -15,6 +15,9 @@ const READ_JOBS_MAX = 200
 /** Hints come with every settled batch; answering each at once would read the same jobs hundreds of times per second. */
 const HINT_GAP_MS = 5
 
+/** Whether an error of the backend is an outage, which ends without anybody's doing. */
+export const passesByItself = (error: unknown): boolean => isKerjaError(error, 'BACKEND_UNAVAILABLE') || isKerjaError(error, 'STORE_LOCKED')
+
 export interface Follower {
   /** After every read; null when nobody knows the id. Must not throw. */
   onRecord(record: JobRecord | null): void
@@ -72,8 +75,8 @@ export function createJobFollowing({ connection, pollMs }: { readonly connection
     try {
       await read(ids)
     } catch (error) {
-      // An outage ends by itself and the caller's own timeout bounds the waiting; anything else would only come again.
-      if (!isKerjaError(error, 'BACKEND_UNAVAILABLE') && !isKerjaError(error, 'STORE_LOCKED')) failAll(followers, error)
+      // The caller's own timeout bounds the waiting; what does not pass would only come again.
+      if (!passesByItself(error)) failAll(followers, error)
     }
     polling = false
     if (everybody) planNext(performance.now() - beganAt)

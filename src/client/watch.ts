@@ -9,7 +9,7 @@ import { isTerminal } from '../core/state.js'
 import { rejectUnknown } from '../core/suggest.js'
 import type { AnyJob } from '../define/job.js'
 import type { Connection } from './connection.js'
-import type { JobFollowing } from './follow.js'
+import { type JobFollowing, passesByItself } from './follow.js'
 import { checkId, checkJob, checkObject, checkSignal } from './options.js'
 import { checkKind, notFound } from './result.js'
 import { type Job, type JobProgressView, type LogLineView, toLogLine, toProgress } from './view.js'
@@ -39,23 +39,19 @@ export async function* watchJob(parts: WatchParts, job: AnyJob, givenId: string,
   const signal = checkSignal(options.signal)
   signal?.throwIfAborted()
   const mailbox = createMailbox(id, parts.following, signal)
+  const log = createLogReader(parts.connection, id)
   let seen: JobRecord | null = null
-  let nextLine = 0
   try {
-    while (seen === null || !isTerminal(seen.state)) {
+    while (seen === null || !isTerminal(seen.state) || log.isBehind()) {
       const record: JobRecord = await mailbox.next()
       if (seen === null) {
         checkKind(job, record)
         yield { type: 'state', job: await parts.toTypedJob(job, record) }
       }
-      for await (const { line, next } of linesAfter(parts.connection, id, nextLine)) {
-        nextLine = next
-        yield { type: 'log', line }
-      }
-      if (seen !== null) {
-        if (record.progress !== null && progressMoved(seen, record)) yield { type: 'progress', progress: toProgress(record.progress) }
-        if (stateMoved(seen, record)) yield { type: 'state', job: await parts.toTypedJob(job, record) }
-      }
+      // The lines are read after the record, so an ended job's are complete before its end is told.
+      for await (const line of log.newLines()) yield { type: 'log', line }
+      if (seen !== null && record.progress !== null && progressMoved(seen, record)) yield { type: 'progress', progress: toProgress(record.progress) }
+      if (seen !== null && stateMoved(seen, record)) yield { type: 'state', job: await parts.toTypedJob(job, record) }
       seen = record
     }
   } finally {
@@ -69,15 +65,32 @@ const stateMoved = (from: JobRecord, to: JobRecord): boolean =>
 const progressMoved = (from: JobRecord, to: JobRecord): boolean =>
   from.progress?.at !== to.progress?.at || from.progress?.fraction !== to.progress?.fraction || from.progress?.message !== to.progress?.message
 
-async function* linesAfter(connection: Connection, id: string, after: number) {
-  const backend = await connection.open()
+function createLogReader(connection: Connection, id: string) {
   const limit = DEFAULTS.ledger.pageJobsMax
-  let from = after
-  while (true) {
-    const { lines, next } = await backend.ledger.logs(id, { limit, after: from })
-    for (const line of lines) yield { line: toLogLine(line), next }
-    from = next
-    if (lines.length < limit) return
+  let after = 0
+  let behind = false
+  const read = async () => {
+    try {
+      return await (await connection.open()).ledger.logs(id, { limit, after })
+    } catch (error) {
+      if (!passesByItself(error)) throw error
+      // As with the record itself: an outage is waited out, at the pace of the poller.
+      return null
+    }
+  }
+  return {
+    /** Lines could not be read, and are not lost: ask again. */
+    isBehind: () => behind,
+    newLines: async function* () {
+      for (let full = true; full; ) {
+        const page = await read()
+        behind = page === null
+        if (page === null) return
+        after = page.next
+        full = page.lines.length === limit
+        for (const line of page.lines) yield toLogLine(line)
+      }
+    },
   }
 }
 

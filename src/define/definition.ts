@@ -55,7 +55,7 @@ export interface JobSpec<Kind extends string, Payload extends Schema, Result ext
   readonly timeout?: Duration | 'never'
   /** All attempts together, from enqueue. @default 'never' */
   readonly giveUpAfter?: Duration | 'never'
-  /** The tenant on which limits and fairness act. */
+  /** The tenant it belongs to: stored with the job, shown and filtered by. */
   readonly group?: (payload: OutputOf<Payload>) => string
   readonly unique?: UniqueOptions<OutputOf<Payload>>
   readonly retention?: {

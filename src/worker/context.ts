@@ -15,7 +15,7 @@ export interface RunServices {
   readonly log: (job: ClaimedJob, level: 'debug' | 'info' | 'warn' | 'error', message: string, late: boolean) => void
   /** Encodes a result, checked by the job's schema. */
   readonly encodeResult: (result: unknown) => string | null | Promise<string | null>
-  readonly completion: (result: string | null, enqueue: readonly NewJob[]) => Settlement
+  readonly completion: (job: ClaimedJob, result: string | null, enqueue: readonly NewJob[]) => Settlement
   readonly settleIn: (settlement: Settlement, tx: TransactionHandle) => SettleResult | Promise<SettleResult>
 }
 
@@ -161,7 +161,7 @@ export class Run implements JobContext<unknown> {
       if (settled === 'lost') throw new LeaseLostError(this.id, 'its completion was refused; roll back')
       return this.#make({ type: 'complete', result: undefined, committed: { written: true } })
     }
-    const settled = this.#services.settleIn(this.#services.completion(result, children), tx)
+    const settled = this.#services.settleIn(this.#services.completion(this.#job, result, children), tx)
     return settled instanceof Promise ? settled.then(made) : made(settled)
   }
 

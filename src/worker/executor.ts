@@ -9,10 +9,11 @@ import type { BeatResult } from '../contract/backend.js'
 import type { ClaimedJob, Settlement, SettlementOutcome, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
+import type { Outcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
 import type { Active } from './active.js'
-import { Run } from './context.js'
+import { Run, type RunServices } from './context.js'
 import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
@@ -31,6 +32,7 @@ export interface ExecutorOptions extends JudgeOptions {
 export class Executor {
   readonly #options: ExecutorOptions
   readonly #judge: Judge
+  readonly #known: ReadonlyMap<string, { readonly handler: Handler; readonly services: RunServices }>
   // Not by job: one whose lease was lost may run here a second time while its first handler has not ended.
   readonly #active = new Set<Active>()
   #overrunCount = 0
@@ -39,6 +41,7 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options
     this.#judge = createJudge(options)
+    this.#known = new Map([...options.handlers].map(([kind, handler]) => [kind, { handler, services: this.#judge.servicesOf(handler) }]))
   }
 
   /** Handlers that have not ended, those included whose jobs were given back under them. */
@@ -48,13 +51,12 @@ export class Executor {
 
   /** `claimedAtMs`: monotonic, when the claim came back. */
   start(job: ClaimedJob, claimedAtMs: number): void {
-    const handler = this.#options.handlers.get(job.kind)
-    if (handler === undefined)
-      throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
-    const run = new Run(job, this.#judge.servicesOf(handler, job))
+    const known = this.#known.get(job.kind)
+    if (known === undefined) throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
+    const run = new Run(job, known.services)
     const entry: Active = { job, run, claimedAtMs, timer: undefined, startedAtMs: claimedAtMs, settling: false, overrun: false }
     this.#active.add(entry)
-    void this.#execute(entry, handler)
+    void this.#execute(entry, known.handler)
   }
 
   /** Compares with what the store says is held; aborts what is lost or to be cancelled. */
@@ -83,6 +85,7 @@ export class Executor {
     for (const entry of this.#active) this.#settle(entry, this.#judge.interrupted(entry, 'The worker stopped'))
   }
 
+  /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
   async #execute(entry: Active, handler: Handler): Promise<void> {
     let payload: unknown
     try {
@@ -91,22 +94,29 @@ export class Executor {
     } catch (error) {
       return this.#settle(entry, { outcome: 'hold', reason: 'invalid', failure: toJobFailure(error) })
     }
-    this.#settle(entry, await this.#run(entry, handler, payload))
-  }
-
-  async #run(entry: Active, handler: Handler, payload: unknown): Promise<SettlementOutcome | null> {
+    let outcome: SettlementOutcome | null
     this.#unendedCount += 1
     try {
       this.#begin(entry, handler)
       let returned = handler.run(payload, entry.run as never)
       if (isThenable(returned)) returned = await returned
-      return await this.#judge.returned(entry, handler, returned)
+      const judged = this.#judge.returned(entry, handler, returned)
+      outcome = judged instanceof Promise ? await judged : judged
     } catch (error) {
-      const outcome = outcomeOf(error)
-      if (outcome === null) return this.#judge.threw(entry, handler, error)
-      return this.#judge.returned(entry, handler, outcome).catch((inner) => this.#judge.threw(entry, handler, inner))
+      const thrown = outcomeOf(error)
+      outcome = thrown === null ? this.#judge.threw(entry, handler, error) : await this.#thrown(entry, handler, thrown)
     } finally {
       this.#unendedCount -= 1
+    }
+    this.#settle(entry, outcome)
+  }
+
+  /** An outcome that was thrown counts like one that was returned. */
+  async #thrown(entry: Active, handler: Handler, outcome: Outcome): Promise<SettlementOutcome | null> {
+    try {
+      return await this.#judge.returned(entry, handler, outcome)
+    } catch (error) {
+      return this.#judge.threw(entry, handler, error)
     }
   }
 

@@ -11,16 +11,17 @@ import type { EventHub } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'
 import type { Active } from './active.js'
 import type { RunServices } from './context.js'
-import { monotonicMs } from './lease-thread.js'
+import { monotonicMs } from './monotonic.js'
 import { askOnError } from './on-error.js'
 import { encodeResult } from './payload.js'
 import type { Recorder } from './recorder.js'
 import { hasCode } from './values.js'
 
 export interface Judge {
-  servicesOf(handler: Handler, job: ClaimedJob): RunServices
-  /** null: nothing to settle, the handler's transaction has completed the job. */
-  returned(entry: Active, handler: Handler, value: unknown): Promise<SettlementOutcome | null>
+  /** What the runs of a kind share. */
+  servicesOf(handler: Handler): RunServices
+  /** null: nothing to settle, the handler's transaction has completed the job. A promise only where something must be awaited: most runs end here. */
+  returned(entry: Active, handler: Handler, value: unknown): SettlementOutcome | null | Promise<SettlementOutcome | null>
   threw(entry: Active, handler: Handler, error: unknown): SettlementOutcome
   /** The run ends through no fault of its job. */
   interrupted(entry: Active, why: string): SettlementOutcome
@@ -92,16 +93,16 @@ export function createJudge(options: JudgeOptions): Judge {
   return {
     threw,
     interrupted,
-    servicesOf: (handler, job) => ({
+    servicesOf: (handler) => ({
       ...options.services,
       encodeResult: (result) => encodeResult(handler.job, result),
-      completion: (result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
+      completion: (job, result, enqueue) => ({ lease: job, ...completion(handler, result, enqueue) }),
       log: (target, level, message, late) => {
         if (!late) options.recorder.log(target, level, message)
         logger[level](message, { jobId: target.jobId, kind: target.kind, attempt: target.attempt })
       },
     }),
-    async returned(entry, handler, value) {
+    returned(entry, handler, value) {
       const unused = entry.run.unused(value)
       if (unused !== undefined) {
         throw new KerjaError(
@@ -112,7 +113,9 @@ export function createJudge(options: JudgeOptions): Judge {
       if (isOutcome(value)) return asked(entry, handler, value, undefined)
       const result = encodeResult(handler.job, value)
       const children = entry.run.children()
-      if (result instanceof Promise || children instanceof Promise) return completion(handler, await result, await children)
+      if (result instanceof Promise || children instanceof Promise) {
+        return Promise.all([result, children]).then(([text, jobs]) => completion(handler, text, jobs))
+      }
       return completion(handler, result, children)
     },
     report: createReporter(events),

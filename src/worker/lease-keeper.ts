@@ -6,7 +6,8 @@ import { Worker as Thread } from 'node:worker_threads'
 import type { BeatResult, HeartbeatConnection, HeartbeatSource } from '../contract/backend.js'
 import { toJobFailure } from '../core/failure.js'
 import { KerjaError } from '../errors.js'
-import { type LeaseThreadData, type LeaseThreadMessage, monotonicMs } from './lease-thread.js'
+import type { LeaseThreadData, LeaseThreadMessage } from './lease-thread.js'
+import { monotonicMs } from './monotonic.js'
 
 export interface LeaseKeeperOptions {
   readonly source: HeartbeatSource

@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { BeatResult, HeartbeatModule } from '../contract/backend.js'
+import { monotonicMs } from './monotonic.js'
 
 export interface LeaseThreadData {
   readonly module: string
@@ -19,10 +20,8 @@ export type LeaseThreadMessage =
   | { readonly type: 'beat'; readonly startedAtMs: number; readonly result: BeatResult }
   | { readonly type: 'trouble'; readonly message: string }
 
-/** The same in every thread of the process, unlike `performance.now()`. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000
-
-if (parentPort !== null) await run(parentPort, workerData as LeaseThreadData)
+// No await at the top: `require` cannot load a module that has one. A rejection ends the thread with its error.
+if (parentPort !== null) void run(parentPort, workerData as LeaseThreadData)
 
 async function run(port: NonNullable<typeof parentPort>, data: LeaseThreadData): Promise<void> {
   const cell = new Float64Array(data.lastBeat)

@@ -5,6 +5,7 @@ import type { WorkerRegistration } from '../contract/coordination.js'
 import { DEFAULTS } from '../core/options.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError } from '../errors.js'
+import { VERSION } from '../version.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 
@@ -17,7 +18,7 @@ export function checkTimeouts({ name, capabilities }: Backend, handlers: Readonl
     if (timeoutMs !== null && timeoutMs <= leaseMsMax) continue
     throw new KerjaError(
       'UNSUPPORTED',
-      `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${name} lasts at most ${leaseMsMax} ms. Lower its timeout or add a state.`,
+      `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${name} lasts at most ${leaseMsMax} ms. Lower its timeout.`,
     )
   }
 }
@@ -27,7 +28,7 @@ export const registrationOf = (id: string, { handlers, queues, concurrency, name
   name: name ?? hostname(),
   host: hostname(),
   pid: process.pid,
-  version: process.version,
+  version: VERSION,
   queues: [...queues.keys()],
   kinds: [...handlers.values()].map(({ job }) => ({ kind: job.kind, version: job.version })),
   schedules: schedules.map((schedule) => schedule.name),

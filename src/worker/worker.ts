@@ -4,6 +4,7 @@
  * States: idle → starting → running → draining → stopped. It cannot be started again; make a new one.
  * A crash in any state leaves claims under a lease that lapses, and nothing else.
  */
+import { channel } from 'node:diagnostics_channel'
 import type { Backend, BeatResult } from '../contract/backend.js'
 import type { ClaimedJob } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
@@ -14,7 +15,7 @@ import { Claimer } from './claimer.js'
 import { createWorkerDuties } from './duties.js'
 import { Executor } from './executor.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
-import { monotonicMs } from './lease-thread.js'
+import { monotonicMs } from './monotonic.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 import { createRecorder, type Recorder } from './recorder.js'
@@ -114,6 +115,8 @@ export class Worker {
     this.#duties?.start()
     this.#claimer.pump()
     this.#parts.events.emit('worker.started', { workerId: this.#id })
+    // For whoever started this file and cannot reach its Kerja, such as the command line.
+    channel('kerja.worker.started').publish({ workerId: this.#id })
     this.#parts.logger.info('worker started', { workerId: this.#id, kinds: [...this.#options.handlers.keys()], backend: this.#backend.location })
   }
 

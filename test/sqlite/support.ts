@@ -1,9 +1,12 @@
 /** What the SQLite tests share: a folder of their own, jobs, workers, and a handle such as an application opens. */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { ClaimRequest, NewJob, WorkerRegistration } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
 
@@ -82,4 +85,45 @@ export function claimRequest(workerId: string, overrides: Partial<ClaimRequest> 
     expiredRetentionMs: 60_000,
     ...overrides,
   }
+}
+
+/** Runs a module script in a process of its own, in which `kerja/sqlite` can be imported. It speaks by `process.send`. */
+export function spawnScript(script: string, data: unknown = null): ChildProcess {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, KERJA_TEST_DATA: JSON.stringify(data) },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  return child
+}
+
+/** The next message of the child; rejects when it ends without one. */
+export function nextMessage<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void => reject(new Error(`the child ended with ${code} before it sent a message`))
+    child.once('exit', ended)
+    child.once('message', (message) => {
+      child.off('exit', ended)
+      resolve(message as T)
+    })
+  })
+}
+
+export async function kill(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
+}
+
+/** The code of the error that the call must end with. */
+export async function codeOf(call: () => unknown): Promise<string> {
+  try {
+    await call()
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+  throw new Error('the call succeeded')
 }

@@ -10,7 +10,7 @@ import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
 import { wakePathOf } from './wake.js'
-import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement } from './wire.js'
+import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement, type WireLane } from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
   clock: 'store',
@@ -103,7 +103,8 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     },
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
-      return { jobs: jobs.map((job) => decodeClaim(job, lanes, claimedAt)), nextDueInMs, suspectsWait }
+      const byId = new Map(lanes.map((lane) => [lane[0], lane]))
+      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[3]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
       const engine = use()

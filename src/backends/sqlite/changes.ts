@@ -3,7 +3,7 @@ import type { ChangeResult, JobChanges } from '../../contract/ledger.js'
 import { SUSPECT_CRASH_COUNT } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import { isConstraint } from './faults.js'
-import { DEADLINE_SQL } from './push.js'
+import { DEADLINE_SQL } from './insert.js'
 import { CANCELLED, COMPLETED, encodeTags, HELD, isWaiting, RUNNING, WAITING_AGAIN_SQL } from './rows.js'
 
 type Row = readonly [seq: number, state: number, lane: number, createdAt: number, runAt: number, startBy: number | null]
@@ -20,7 +20,9 @@ export type Forget = (seqs: readonly number[]) => void
 
 export function createChanges(context: StoreContext, forget: Forget): Changes {
   const { connection, effects } = context
-  const find = connection.prepare<Row>('SELECT seq, state, lane, created_at, run_at, start_by FROM kerja_jobs WHERE id = ?')
+  const find = connection.prepare<Row>(
+    'SELECT j.seq, j.state, j.lane, j.created_at, j.run_at, j.start_by FROM kerja_payloads d JOIN kerja_jobs j ON j.seq = d.seq WHERE d.id = ?',
+  )
   const end = connection.prepare(`UPDATE kerja_jobs SET state = ${CANCELLED}, reason = ?, finished_at = ?, prune_at = ? WHERE seq = ?`)
   // The first request stands: its reason is the one the job ends with.
   const ask = connection.prepare('UPDATE kerja_jobs SET cancel_reason = ?, cancel_retention = ? WHERE seq = ? AND cancel_reason IS NULL')
@@ -92,11 +94,12 @@ export function createChanges(context: StoreContext, forget: Forget): Changes {
 function createUpdate(context: StoreContext): (row: Row, changes: JobChanges) => void {
   const { connection, lanes } = context
   const set = connection.prepare(
-    `UPDATE kerja_jobs SET payload = coalesce(?, payload), lane = ?, priority = coalesce(?, priority), max_attempts = coalesce(?, max_attempts),
+    `UPDATE kerja_jobs SET lane = ?, priority = coalesce(?, priority), max_attempts = coalesce(?, max_attempts),
       run_at = ?, start_by = ?, state = CASE WHEN state = ${HELD} AND ? THEN ${WAITING_AGAIN_SQL} ELSE state END WHERE seq = ?`,
   )
   const setDeadline = connection.prepare(`UPDATE kerja_jobs SET deadline = ${DEADLINE_SQL} WHERE seq = ?`)
-  const setTags = connection.prepare('UPDATE kerja_jobs SET tags = ? WHERE seq = ?')
+  const setPayload = connection.prepare('UPDATE kerja_payloads SET payload = ? WHERE seq = ?')
+  const setTags = connection.prepare('UPDATE kerja_payloads SET tags = ? WHERE seq = ?')
 
   return ([seq, , laneId, createdAt, oldRunAt, oldStartBy], changes) => {
     const [, queue, kind, oldVersion] = lanes.find(laneId)
@@ -107,8 +110,9 @@ function createUpdate(context: StoreContext): (row: Row, changes: JobChanges) =>
     const startBy = oldStartBy === null ? null : oldStartBy + Math.max(createdAt, runAt) - Math.max(createdAt, oldRunAt)
     // A new payload is a new chance to parse.
     const lifted = changes.payload !== undefined || changes.version !== undefined ? 1 : 0
-    set.run(changes.payload ?? null, lane, changes.priority ?? null, changes.maxAttempts ?? null, runAt, startBy, lifted, seq)
+    set.run(lane, changes.priority ?? null, changes.maxAttempts ?? null, runAt, startBy, lifted, seq)
     setDeadline.run(seq)
+    if (changes.payload !== undefined) setPayload.run(changes.payload, seq)
     if (changes.tags !== undefined) setTags.run(encodeTags(changes.tags), seq)
   }
 }

@@ -3,7 +3,7 @@ import type { ClaimRequest } from '../../contract/backend.js'
 import type { StoreContext } from './context.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
-import type { WireClaim, WireLane } from './wire.js'
+import type { ClaimedRow, WireClaim, WireLane } from './wire.js'
 
 const PRIORITY_COUNT = 5
 /** A quarter of the workers may be kept from other work by a suspect. */
@@ -31,18 +31,24 @@ interface OpenLane {
 interface Candidate {
   readonly seq: number
   readonly runAt: number
+  readonly priority: number
   readonly open: OpenLane
 }
 
-const CLAIM = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
-  deadline = give_up_at WHERE seq = ? AND (deadline IS NULL OR deadline >= ?)
-  RETURNING seq, id, token, priority, attempt, max_attempts, crash_count, alone, created_at, run_at, give_up_at, job_group, tags, parent, tick_schedule,
-  tick_at, payload, lane`
+/** The columns of `ClaimedRow`, in the order that the numbers are given. What few jobs have is one column: each costs where rows enter JavaScript. */
+const READ = `SELECT j.seq, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, j.deadline, d.id, d.payload,
+  CASE WHEN coalesce(d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL THEN NULL
+    ELSE json_array(d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END
+  FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
+
+const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
+  deadline = give_up_at WHERE seq IN (SELECT value FROM json_each(?))`
 
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
   const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
-  const take = connection.prepare<WireClaim>(CLAIM)
+  const read = connection.prepare<ClaimedRow>(READ)
+  const take = connection.prepare(TAKE)
   const lanesOf = createOpenLanes(context)
   const heads = createHeads(context)
 
@@ -61,15 +67,27 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     }
   }
 
+  /** Takes the candidates, except those past their deadline: they end. */
   function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, now: number): WireClaim[] {
-    const jobs: WireClaim[] = []
-    for (const { seq, open } of candidates) {
-      const leaseUntil = open.leaseMs === null ? null : now + open.leaseMs
-      const row = take.row(now, leaseUntil, request.workerId, request.alone ? 1 : 0, seq, now)
-      if (row === undefined) endLate(seq, now, request.expiredRetentionMs)
-      else jobs.push(row)
+    if (candidates.length === 0) return []
+    const claimed: WireClaim[] = []
+    const byLease = new Map<number | null, number[]>()
+    const rows = read.rows(JSON.stringify(candidates.map(({ seq }) => seq)))
+    for (const [index, row] of rows.entries()) {
+      const { runAt, open, priority } = candidates[index] as Candidate
+      const [seq, , , , , , , deadline] = row
+      if (deadline !== null && deadline < now) {
+        endLate(seq, now, request.expiredRetentionMs)
+        continue
+      }
+      claimed.push([row, runAt, priority, open.lane[0]])
+      const seqs = byLease.get(open.leaseMs)
+      if (seqs === undefined) byLease.set(open.leaseMs, [seq])
+      else seqs.push(seq)
     }
-    return jobs
+    for (const [leaseMs, seqs] of byLease)
+      take.run(now, leaseMs === null ? null : Math.ceil(now + leaseMs), request.workerId, request.alone ? 1 : 0, JSON.stringify(seqs))
+    return claimed
   }
 
   const claim = (request: ClaimRequest): WireClaimResult => {
@@ -88,7 +106,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
         const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
         if (wanted.length === 0) break
         const taken = claimFrom(wanted, request, now)
-        for (const job of taken) spend(left, context.lanes.find(job[17])[1])
+        for (const job of taken) spend(left, context.lanes.find(job[3])[1])
         jobs.push(...taken)
         if (taken.length === wanted.length || jobs.length >= request.limit) break
       }
@@ -172,7 +190,7 @@ function createHeads(context: StoreContext) {
       for (const open of lanes) {
         const room = Math.min(limit, left.get(open.lane[1]) ?? 0)
         if (room <= 0) continue
-        for (const [seq, runAt] of dueReady.rows(open.lane[0], priority, now, room)) found.push({ seq, runAt, open })
+        for (const [seq, runAt] of dueReady.rows(open.lane[0], priority, now, room)) found.push({ seq, runAt, priority, open })
       }
       return lanes.length === 1 ? found : found.sort((a, b) => a.runAt - b.runAt || a.seq - b.seq)
     },

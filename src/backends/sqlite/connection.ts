@@ -10,7 +10,8 @@ import type { StoreConfig } from './options.js'
 export const WAL_BYTES_MAX = 64 * 1024 * 1024
 /** Pages in the journal that start a checkpoint. */
 const WAL_CHECKPOINT_PAGES = 2_000
-const CACHE_KIB = 32 * 1024
+/** Small on purpose: the system caches the file, and SQLite walks its own cache at each commit (measured: 2 us per job between 32 and 4 MiB). */
+const CACHE_KIB = 4 * 1024
 /** Only the owner may read jobs: payloads hold what the application put in them. */
 export const FILE_MODE = 0o600
 
@@ -58,7 +59,7 @@ function checkFolder(path: string, allowNetwork: boolean): void {
   if (filesystem !== undefined && !allowNetwork)
     throw new KerjaError(
       'STORE_NETWORK_FILESYSTEM',
-      `${path} lies on ${filesystem}. SQLite loses data when machines share a file there: use a local disk or the postgres backend, or set { allowNetworkFilesystem: true } when one machine alone uses it.`,
+      `${path} lies on ${filesystem}. SQLite loses data when machines share a file there: use a local disk, or set { allowNetworkFilesystem: true } when one machine alone uses it.`,
       { details: { path, filesystem } },
     )
 }

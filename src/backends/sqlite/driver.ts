@@ -168,7 +168,7 @@ export function loadDriver(wanted: DriverName | undefined, allowUnsafe: boolean,
   }
   throw new KerjaError(
     'DRIVER_MISSING',
-    `No usable SQLite driver on Node ${process.version} (${problems.join('; ')}). Run \`${INSTALL_COMMAND}\`, or use Node >= 22.13.`,
+    `No usable SQLite driver on Node ${process.version} (${problems.join('; ')}). Run \`${INSTALL_COMMAND}\`, or a Node whose own SQLite is safe: 22.22.3, 24.15, 26 or later.`,
     {
       details: { problems },
     },

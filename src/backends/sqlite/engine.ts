@@ -27,6 +27,9 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** Longer than any group takes, lock timeout included. */
+const CLOSE_LIMIT_MS = 10_000
+
 interface Pending {
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
@@ -87,6 +90,7 @@ export function createEngine(config: StoreConfig): Engine {
 
   /** Everything asked in one turn goes out as one message, so that a settlement and the claim after it meet in one commit. */
   function flush(): void {
+    if (outbox.length === 0) return
     const calls = outbox
     outbox = []
     thread ??= start()
@@ -115,15 +119,21 @@ export function createEngine(config: StoreConfig): Engine {
     wake: listeners.wake,
     async close() {
       listeners.clear()
-      const ending = thread
-      if (ending === undefined) return
-      const exited = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
-      ending.ref()
-      ending.postMessage({ calls: outbox, close: true } satisfies ToThread)
-      outbox = []
-      await exited
+      // What was asked in this very turn is still answered.
+      flush()
+      if (thread !== undefined) await end(thread)
     },
   }
+}
+
+/** Lets the thread finish what it has. One that a dead disk holds up is given up. */
+async function end(thread: Worker): Promise<void> {
+  const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+  const limit = setTimeout(() => void thread.terminate(), CLOSE_LIMIT_MS)
+  thread.ref()
+  thread.postMessage({ calls: [], close: true } satisfies ToThread)
+  await exited
+  clearTimeout(limit)
 }
 
 /** A value that cannot cross threads fails its own call only. */

@@ -7,10 +7,10 @@
  */
 import type { ClaimRequest } from '../../contract/backend.js'
 import { KerjaError } from '../../errors.js'
-import { encodeError, faultOf, isFatal, isFull, type WireError } from './faults.js'
+import { encodeError, faultOf, isFatal, type WireError } from './faults.js'
 import { type OperationName, type Operations, RANKS } from './operations.js'
 import type { StoreConfig } from './options.js'
-import { freeJournal, openStore, planMigrations, type Store } from './store.js'
+import { openStore, planMigrations, type Store } from './store.js'
 import { createSweeps, SWEEP_NAMES, type SweepName, type Sweeps } from './sweeps.js'
 
 export interface Call {
@@ -33,8 +33,7 @@ export interface Groups {
   close(): void
 }
 
-/** A settlement may use the space that was kept for it; anything above this rank may not. */
-const RESERVED_RANK_MAX = 1
+/** Pushes alone may not use the space that is kept for finishing work. */
 const PUSH_RANK = 2
 
 type Anything = (...args: readonly unknown[]) => unknown
@@ -152,23 +151,13 @@ const operationOf = (operations: Operations, { name }: Call): Anything => operat
 
 function writeAll(store: Store, calls: readonly Call[]): Reply[] {
   const { operations } = store
-  const runAll = (): Reply[] => store.write(() => calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null]))
-  if (calls.some((call) => rankOf(call) === PUSH_RANK) && !store.reserve.keep()) {
-    if (calls.length === 1)
-      throw new KerjaError(
-        'STORE_FULL',
-        `The disk of ${store.context.path} is full: no new jobs are taken, so that workers can finish theirs. Free space; Kerja goes on by itself.`,
-      )
-    // Apart, the others still succeed.
-    throw new KerjaError('STORE_FULL', 'The group holds a push that cannot be taken.')
-  }
-  try {
-    return runAll()
-  } catch (error) {
-    if (!isFull(error)) throw error
-    freeJournal(store)
-    if (calls.length > 1 || rankOf(calls[0] as Call) > RESERVED_RANK_MAX) throw error
-    store.reserve.giveUp()
-    return runAll()
-  }
+  const pushes = calls.some((call) => rankOf(call) === PUSH_RANK)
+  // With others in the group this fails it; apart, the others then succeed.
+  if (pushes && !store.reserve.keep())
+    throw new KerjaError(
+      'STORE_FULL',
+      `The disk of ${store.context.path} is full: no new jobs are taken, so that workers can finish theirs. Free space; Kerja goes on by itself.`,
+    )
+  const runAll = (): Reply[] => calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null])
+  return store.write(runAll, { useReserve: !pushes })
 }

@@ -18,7 +18,8 @@ export function openHeartbeat(given: unknown, workerId: string): HeartbeatConnec
   const lock = holdProcessLock(driver, config.path, workerId)
   const renew = connection.prepare('UPDATE kerja_workers SET heartbeat_at = ? WHERE id = ? AND died_at IS NULL')
   const held = connection.prepare<[string, number, number]>(
-    `SELECT id, token, cancel_reason IS NOT NULL FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = ? AND state = ${RUNNING}`,
+    `SELECT d.id, j.token, j.cancel_reason IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq
+      WHERE j.worker = ? AND j.state = ${RUNNING}`,
   )
   let closed = false
 

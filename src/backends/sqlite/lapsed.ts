@@ -2,6 +2,7 @@
 import type { LapsedLease } from '../../contract/backend.js'
 import type { StoreContext } from './context.js'
 import { RUNNING } from './rows.js'
+import type { Handle } from './wire.js'
 
 type Row = readonly [
   seq: number,
@@ -20,8 +21,8 @@ type Row = readonly [
 
 export function createLapsed({ connection, lanes, now }: StoreContext): (limit: number) => LapsedLease[] {
   const lapsed = connection.prepare<Row>(
-    `SELECT j.seq, j.id, j.token, j.lane, j.worker, j.attempt, j.max_attempts, j.crash_count, j.alone, j.claimed_at, j.give_up_at,
-      w.id IS NULL OR w.died_at IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running LEFT JOIN kerja_workers w ON w.id = j.worker
+    `SELECT j.seq, d.id, j.token, j.lane, j.worker, j.attempt, j.max_attempts, j.crash_count, j.alone, j.claimed_at, j.give_up_at,
+      w.id IS NULL OR w.died_at IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_workers w ON w.id = j.worker
       WHERE j.state = ${RUNNING} AND (w.id IS NULL OR w.died_at IS NOT NULL OR j.lease_until <= ?) LIMIT ?`,
   )
   return (limit) =>
@@ -31,7 +32,7 @@ export function createLapsed({ connection, lanes, now }: StoreContext): (limit: 
       return {
         jobId,
         token,
-        handle: seq,
+        handle: [seq, lane, jobId] satisfies Handle,
         kind,
         queue,
         cause,

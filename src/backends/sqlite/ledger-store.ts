@@ -3,8 +3,8 @@ import type { AttemptRecord, JobRecord, LogLine } from '../../contract/job.js'
 import type { LedgerWrite } from '../../contract/ledger.js'
 import type { StoreContext } from './context.js'
 import type { LaneHolds } from './lane-holds.js'
-import { decodeFailure, RECORD_COLUMNS, RECORD_TABLES, type RecordRow, recordOf } from './rows.js'
-import { createSeqOf, HELD_UNDER_SQL } from './settle.js'
+import { decodeFailure, HELD_UNDER_SQL, RECORD_COLUMNS, RECORD_TABLES, type RecordRow, recordOf } from './rows.js'
+import { createLocate } from './settle.js'
 import type { WireLease } from './wire.js'
 
 export interface WireLedgerWrite {
@@ -32,8 +32,9 @@ type AttemptRow = readonly [
 
 export function createLedgerStore(context: StoreContext, holds: LaneHolds): LedgerStore {
   const { connection } = context
-  const byId = connection.prepare<RecordRow>(`SELECT ${RECORD_COLUMNS} FROM ${RECORD_TABLES} WHERE j.id = ?`)
-  const seqOf = createSeqOf(context)
+  const byId = connection.prepare<RecordRow>(`SELECT ${RECORD_COLUMNS} FROM ${RECORD_TABLES} WHERE d.id = ?`)
+  const locate = createLocate(context)
+  const seqOf = (id: string): number => locate([null, 0, id, 0]).seq
   const attempts = connection.prepare<AttemptRow>(
     'SELECT attempt, token, worker, started_at, ended_at, outcome, failure FROM kerja_attempts WHERE job = ? ORDER BY token',
   )
@@ -63,11 +64,11 @@ export function createLedgerStore(context: StoreContext, holds: LaneHolds): Ledg
       const rows = lines.rows(seqOf(id), after, limit)
       return { lines: rows.map(([, at, level, message]) => ({ at, level, message })), next: rows.at(-1)?.[0] ?? after }
     },
-    record: createRecord(context, seqOf),
+    record: createRecord(context, locate),
   }
 }
 
-function createRecord(context: StoreContext, seqOf: (id: string) => number): LedgerStore['record'] {
+function createRecord(context: StoreContext, locate: ReturnType<typeof createLocate>): LedgerStore['record'] {
   const { connection, effects } = context
   const held = connection.prepare(`SELECT 1 FROM kerja_jobs WHERE ${HELD_UNDER_SQL}`)
   const setProgress = connection.prepare('REPLACE INTO kerja_progress (job, token, fraction, message, at) VALUES (?, ?, ?, ?, ?)')
@@ -87,9 +88,10 @@ function createRecord(context: StoreContext, seqOf: (id: string) => number): Led
 
   return (writes, { logLinesMax }) => {
     const now = context.now()
-    return writes.map(({ lease: [given, id, token], progress, lines }) => {
-      const seq = given ?? seqOf(id)
-      if (held.row(seq, id, token) === undefined) return 'lost'
+    return writes.map(({ lease, progress, lines }) => {
+      const { seq } = locate(lease)
+      const token = lease[3]
+      if (held.row(seq, token) === undefined) return 'lost'
       if (progress !== undefined) setProgress.run(seq, token, progress.fraction, progress.message, now)
       if (lines !== undefined) addLines(seq, lines, logLinesMax)
       effects.changed = true

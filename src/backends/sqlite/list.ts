@@ -80,11 +80,11 @@ function conditionsOf(
     for (const state of states) if (STATE_SQL[state].includes('?')) values.push(now)
   }
   if (group !== undefined) {
-    conditions.push('j.job_group = ?')
+    conditions.push('d.job_group = ?')
     values.push(group)
   }
   if (tag !== undefined) {
-    conditions.push('j.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?)')
+    conditions.push('d.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(d.tags) WHERE value = ?)')
     values.push(tag)
   }
   const only = states?.length === 1 ? states[0] : undefined

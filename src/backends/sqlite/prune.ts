@@ -20,6 +20,8 @@ export function createPrune(context: StoreContext, counters: Counters, pruneWork
     connection.prepare(`DELETE FROM kerja_attempts WHERE job IN ${list}`),
     connection.prepare(`DELETE FROM kerja_logs WHERE job IN ${list}`),
     connection.prepare(`DELETE FROM kerja_progress WHERE job IN ${list}`),
+    connection.prepare(`DELETE FROM kerja_results WHERE seq IN ${list}`),
+    connection.prepare(`DELETE FROM kerja_payloads WHERE seq IN ${list}`),
     connection.prepare(`DELETE FROM kerja_jobs WHERE seq IN ${list}`),
   ]
   const ended = connection.prepare<[number]>(

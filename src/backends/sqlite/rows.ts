@@ -19,13 +19,17 @@ export const HOLDING_SQL = 'unique_key IS NOT NULL AND (state IN (0, 5, 6) OR (s
 /** Where a job waits again: suspects apart. */
 export const WAITING_AGAIN_SQL = `CASE WHEN crash_count >= ${SUSPECT_CRASH_COUNT} THEN ${SUSPECT} ELSE ${READY} END`
 
+/** The fence of every write: a row number is never used twice, and this token is current only while its claim lasts. */
+export const HELD_UNDER_SQL = `seq = ? AND token = ? AND state = ${RUNNING}`
+
 export const isWaiting = (state: number): boolean => state === READY || state === SUSPECT || state === HELD
 
-export const RECORD_COLUMNS = `j.seq, j.id, j.lane, j.priority, j.state, j.run_at, j.token, j.attempt, j.max_attempts, j.crash_count, j.failed,
-  j.created_at, j.claimed_at, j.finished_at, j.give_up_at, j.start_by, j.worker, j.unique_key, j.job_group, j.tags, j.parent, j.tick_schedule,
-  j.tick_at, j.cancel_reason, j.reason, j.failure, j.result, j.payload, p.fraction, p.message, p.at`
+export const RECORD_COLUMNS = `j.seq, d.id, j.lane, j.priority, j.state, j.run_at, j.token, j.attempt, j.max_attempts, j.crash_count, j.failed,
+  j.created_at, j.claimed_at, j.finished_at, j.give_up_at, j.start_by, j.worker, j.unique_key, d.job_group, d.tags, d.parent, d.tick_schedule,
+  d.tick_at, j.cancel_reason, j.reason, d.failure, r.result, d.payload, p.fraction, p.message, p.at`
 /** Progress belongs to one claim: that of an earlier one does not show. */
-export const RECORD_TABLES = 'kerja_jobs j LEFT JOIN kerja_progress p ON p.job = j.seq AND p.token = j.token'
+export const RECORD_TABLES = `kerja_jobs j JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_results r ON r.seq = j.seq
+  LEFT JOIN kerja_progress p ON p.job = j.seq AND p.token = j.token`
 
 export type RecordRow = readonly [
   seq: number,

@@ -86,7 +86,9 @@ function createFire({ connection }: StoreContext, push: Push): ScheduleStore['fi
     'SELECT next_at, paused, last_job_id FROM kerja_schedules WHERE name = ?',
   )
   const moveOn = connection.prepare('UPDATE kerja_schedules SET next_at = ?, last_at = ?, last_job_id = ? WHERE name = ?')
-  const lives = connection.prepare(`SELECT 1 FROM kerja_jobs WHERE id = ? AND (state = ${RUNNING} OR ${WAITING_SQL})`)
+  const lives = connection.prepare(
+    `SELECT 1 FROM kerja_payloads d JOIN kerja_jobs j ON j.seq = d.seq WHERE d.id = ? AND (j.state = ${RUNNING} OR j.${WAITING_SQL})`,
+  )
 
   return ({ name, expectedNextAt, nextAt, overlap, jobs }) => {
     const [foundNextAt, paused, last] = find.row(name) ?? [null, 0, null]

@@ -10,14 +10,18 @@ import { applyMigrations, pendingMigrations } from './migrate.js'
 import { createParts, type StoreParts } from './operations.js'
 import type { StoreConfig } from './options.js'
 import { createReserve, type Reserve } from './reserve.js'
+import { createSequence } from './sequence.js'
 
 export interface Store extends StoreParts {
   readonly context: StoreContext
   readonly reserve: Reserve
   /** Reads the clock for what follows. */
   enter(): void
-  /** One write transaction: all of `action` is on disk when it returns, or none of it. */
-  write<T>(action: () => T): T
+  /**
+   * One write transaction: all of `action` is on disk when it returns, or none of it. On a full disk it is tried again with the space that
+   * the journal took, and, with `useReserve`, with the space kept for work that must be finished.
+   */
+  write<T>(action: () => T, options: { readonly useReserve: boolean }): T
   /** One snapshot. */
   read<T>(action: () => T): T
   /** Cuts a journal that has outgrown its limit. For idle moments: it waits for nobody, and readers in the way leave it for later. */
@@ -47,10 +51,36 @@ export function openStore(config: StoreConfig): Store {
 
     let now = clock.now()
     const effects: Effects = { available: false, changed: false }
-    const context: StoreContext = { path: config.path, connection, lanes: createLanes(connection, { cache: true }), effects, now: () => now }
+    const context: StoreContext = {
+      path: config.path,
+      connection,
+      lanes: createLanes(connection, { cache: true }),
+      sequence: createSequence(connection),
+      effects,
+      now: () => now,
+    }
     const parts = createParts(context)
     const reserve = createReserve(config.path)
     reserve.keep()
+
+    function writeOnce<T>(action: () => T): T {
+      try {
+        return inWrite(() => {
+          const result = action()
+          parts.counters.flush()
+          context.sequence.flush()
+          return result
+        })
+      } catch (error) {
+        context.lanes.forget()
+        parts.counters.forget()
+        effects.available = effects.changed = false
+        throw error
+      } finally {
+        context.sequence.forget()
+      }
+    }
+
     return {
       ...parts,
       context,
@@ -58,18 +88,16 @@ export function openStore(config: StoreConfig): Store {
       enter() {
         now = clock.now()
       },
-      write(action) {
+      write(action, { useReserve }) {
+        const attempt = () => writeOnce(action)
         try {
-          return inWrite(() => {
-            const result = action()
-            parts.counters.flush()
-            return result
-          })
+          return attempt()
         } catch (error) {
-          context.lanes.forget()
-          parts.counters.forget()
-          throw error
+          if (!isFull(error)) throw error
         }
+        truncateJournal(connection)
+        if (useReserve) reserve.giveUp()
+        return attempt()
       },
       read(action) {
         return untilFree(config.path, config.lockTimeoutMs, () => {
@@ -100,11 +128,6 @@ function truncateJournal(connection: StoreContext['connection']): void {
     // A reader or writer is in the way, or there is no room for it: the next idle moment tries again.
     if (!isBusy(error) && !isFull(error)) throw error
   }
-}
-
-/** Moves the journal into the file, to make room on a full disk. */
-export function freeJournal(store: Store): void {
-  truncateJournal(store.context.connection)
 }
 
 /** What opening would apply, without applying it. */

@@ -4,6 +4,9 @@ import type { StoreConfig } from './options.js'
 import { isProcessDead, lockedWorkerIds, removeLockFiles } from './process-lock.js'
 import type { Store } from './store.js'
 
+/** Chores make room or keep workers going, so a full disk must not stop them. */
+const FINISHING = Object.freeze({ useReserve: true })
+
 export type Sweeps = ReturnType<typeof createSweeps>
 export type SweepName = keyof Sweeps
 export const SWEEP_NAMES: readonly SweepName[] = ['expire', 'prune', 'reapWorkers']
@@ -11,10 +14,10 @@ export const SWEEP_NAMES: readonly SweepName[] = ['expire', 'prune', 'reapWorker
 export function createSweeps(store: Store, config: StoreConfig) {
   const { late, prune, coordination } = store
   return {
-    expire: (limit: number, retentionMs: number): number => (late.any() ? store.write(() => late.sweep(limit, retentionMs)) : 0),
+    expire: (limit: number, retentionMs: number): number => (late.any() ? store.write(() => late.sweep(limit, retentionMs), FINISHING) : 0),
 
     prune(limit: number): number {
-      const count = prune.any() ? store.write(() => prune.sweep(limit)) : 0
+      const count = prune.any() ? store.write(() => prune.sweep(limit), FINISHING) : 0
       store.trimJournal()
       removeStrayLocks(store, config.path)
       return count
@@ -25,7 +28,7 @@ export function createSweeps(store: Store, config: StoreConfig) {
       const undeclared = coordination.undeclared()
       const dead = undeclared.filter(({ id, lapsed }) => lapsed || isProcessDead(driver, config.path, id)).map(({ id }) => id)
       if (dead.length === 0) return []
-      const declared = store.write(() => coordination.declareDead(dead))
+      const declared = store.write(() => coordination.declareDead(dead), FINISHING)
       // After the commit: a crash in between leaves a file whose worker is dead in the store, which prune removes.
       removeLockFiles(config.path, declared)
       return declared

@@ -11,6 +11,7 @@ import { createLanes } from './lanes.js'
 import { SCHEMA_VERSION, schemaVersionOf } from './migrate.js'
 import { realPathOf, type StoreConfig } from './options.js'
 import { createPush } from './push.js'
+import { createSequence } from './sequence.js'
 import { createSettle } from './settle.js'
 import { decodePushResults, encodeJob, encodeSettlement, type WireJob, type WirePushResult, type WireSettlement } from './wire.js'
 
@@ -26,6 +27,8 @@ interface Attached {
   readonly context: StoreContext
   push(jobs: readonly WireJob[]): WirePushResult[]
   settle(settlements: readonly WireSettlement[]): SettleResult[]
+  /** Between calls the caller's transaction may end either way: nothing is carried over. */
+  forget(): void
 }
 
 const SAVEPOINT = 'kerja_call'
@@ -65,6 +68,8 @@ export function createTransactions(config: StoreConfig): Transactions {
       } catch (error) {
         if (connection.inTransaction()) connection.exec(`ROLLBACK TO ${SAVEPOINT}; RELEASE ${SAVEPOINT}`)
         throw error
+      } finally {
+        found.forget()
       }
     } catch (error) {
       throw faultOf(error, config.path)
@@ -126,19 +131,25 @@ function prepare(handle: RawDatabase, driver: Driver, config: StoreConfig): Atta
     path,
     connection,
     lanes: createLanes(connection, { cache: false }),
+    sequence: createSequence(connection),
     effects: { available: false, changed: false },
     now: () => clock.now(),
   }
   const counters = createCounters(context)
   const push = createPush(context)
   const settle = createSettle(context, push, counters)
+  const written = <T>(results: T): T => {
+    counters.flush()
+    context.sequence.flush()
+    return results
+  }
   return {
     context,
-    push,
-    settle(settlements) {
-      const results = settle(settlements)
-      counters.flush()
-      return results
+    push: (jobs) => written(push(jobs)),
+    settle: (settlements) => written(settle(settlements)),
+    forget() {
+      counters.forget()
+      context.sequence.forget()
     },
   }
 }

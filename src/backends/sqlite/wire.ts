@@ -51,11 +51,20 @@ export type WirePushResult = PushResult | null
 export const decodePushResults = (results: readonly WirePushResult[], ids: readonly string[]): PushResult[] =>
   results.map((result, index) => result ?? { status: 'created', id: ids[index] as string })
 
+/** Where a lease's job stands, and the fence. No seq: a lease made by hand, whose job is found by its id. */
+export type WireLease = readonly [seq: number | null, lane: number, id: string, token: number]
+
+/** The handle of a claim: the job's number, which is never used twice, and its lane; with the id, so that it serves no other job. */
+export type Handle = readonly [seq: number, lane: number, id: string]
+
+export function encodeLease({ jobId, token, handle }: LeaseRef): WireLease {
+  const [seq, lane, id]: readonly unknown[] = Array.isArray(handle) ? handle : []
+  return typeof seq === 'number' && typeof lane === 'number' && id === jobId ? [seq, lane, jobId, token] : [null, 0, jobId, token]
+}
+
 /** `outcome` stands for everything but a completion, which is nearly all of them. */
 export type WireSettlement = readonly [
-  seq: number | null,
-  id: string,
-  token: number,
+  lease: WireLease,
   result: string | null,
   retentionMs: number,
   enqueue: readonly WireJob[] | null,
@@ -63,65 +72,58 @@ export type WireSettlement = readonly [
 ]
 
 export function encodeSettlement(settlement: Settlement): WireSettlement {
-  const [seq, id, token] = encodeLease(settlement.lease)
+  const lease = encodeLease(settlement.lease)
   if (settlement.outcome === 'complete') {
     const { result, retentionMs, enqueue } = settlement
-    return [seq, id, token, result, retentionMs, enqueue.length === 0 ? null : enqueue.map(encodeJob), null]
+    return [lease, result, retentionMs, enqueue.length === 0 ? null : enqueue.map(encodeJob), null]
   }
   const { lease: _lease, ...outcome } = settlement
-  return [seq, id, token, null, 0, null, outcome]
+  return [lease, null, 0, null, outcome]
 }
 
-export type WireLease = readonly [seq: number | null, id: string, token: number]
-
-/** The handle is the row number. A lease made by hand has none: it is found by its id. */
-export const encodeLease = (lease: LeaseRef): WireLease => [typeof lease.handle === 'number' ? lease.handle : null, lease.jobId, lease.token]
-
-/** What a claim answers per job: the lane's part once, the rest as it stands in the row. */
-export type WireClaim = readonly [
+/** A claimed job as it stood in its rows before the claim. */
+export type ClaimedRow = readonly [
   seq: number,
-  id: string,
   token: number,
-  priority: number,
   attempt: number,
   maxAttempts: number,
   crashCount: number,
-  alone: number,
   createdAt: number,
-  runAt: number,
   giveUpAt: number | null,
-  group: string | null,
-  tags: string | null,
-  parent: string | null,
-  tickSchedule: string | null,
-  tickAt: number | null,
+  deadline: number | null,
+  id: string,
   payload: string,
-  lane: number,
+  extras: string | null,
 ]
+export type WireClaim = readonly [row: ClaimedRow, runAt: number, priority: number, lane: number]
 
-export function decodeClaim(row: WireClaim, lanes: readonly WireLane[], claimedAt: number): ClaimedJob {
-  const lane = lanes.find(([id]) => id === row[17]) as WireLane
+type Extras = readonly [group: string | null, tags: string | null, parent: string | null, tickSchedule: string | null, tickAt: number | null]
+const NO_EXTRAS: Extras = Object.freeze([null, null, null, null, null] as const)
+
+export function decodeClaim([row, runAt, priority]: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
+  const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, , jobId, payload, extras] = row
+  const [group, tags, parentId, tickSchedule, tickAt] = extras === null ? NO_EXTRAS : (JSON.parse(extras) as Extras)
   return {
-    jobId: row[1],
-    token: row[2],
-    handle: row[0],
+    jobId,
+    token: token + 1,
+    handle: [seq, lane[0], jobId] satisfies Handle,
     kind: lane[2],
     version: lane[3],
     queue: lane[1],
-    priority: row[3] as PriorityRank,
-    payload: row[16],
-    attempt: row[4],
-    maxAttempts: row[5],
-    crashCount: row[6],
-    alone: row[7] === 1,
-    createdAt: row[8],
-    runAt: row[9],
+    priority: priority as PriorityRank,
+    payload,
+    attempt: attempt + 1,
+    maxAttempts,
+    crashCount,
+    alone,
+    createdAt,
+    runAt,
     claimedAt,
-    giveUpAt: row[10],
-    group: row[11],
-    tags: decodeTags(row[12]),
-    parentId: row[13],
-    tick: decodeTick(row[14], row[15]),
+    giveUpAt,
+    group,
+    tags: decodeTags(tags),
+    parentId,
+    tick: decodeTick(tickSchedule, tickAt),
   }
 }
 

@@ -121,11 +121,13 @@ export const claimTopic = topic('claim', [], ({ check, where }) => {
     assert.deepEqual(idsOf(taken), ids.slice(1))
   })
 
-  check('serves several kinds and queues in one claim', async ({ pushMany, worker }) => {
+  check('serves several kinds and queues in one claim, oldest first over all of them', async ({ pushMany, worker }) => {
     const ids = await pushMany([
-      { kind: 'a', queue: 'q1' },
       { kind: 'b', queue: 'q2' },
+      { kind: 'a', queue: 'q1' },
       { kind: 'a', queue: 'q2' },
+      { kind: 'b', queue: 'q2' },
+      { kind: 'b', queue: 'q1' },
     ])
     const by = await worker({ queues: ['q1', 'q2'] })
     assert.deepEqual(idsOf(await by.take({ kinds: kinds('a', 'b'), queues: queues('q1', 'q2') })), ids)

@@ -95,6 +95,28 @@ export const transactionTopic = topic('transaction', ['transactions', 'ledger'],
     )
   })
 
+  where(
+    ['synchronousPush'],
+    'a synchronous completion joins the transaction at once, and is fenced',
+    async ({ queue, pushOne, worker, job, transaction }) => {
+      const id = await pushOne()
+      const claimed = await (await worker()).takeOne()
+      const { settleSync } = queue
+      assert.ok(settleSync, 'a backend with synchronousPush has settleSync')
+      const first = await transaction()
+      assert.deepEqual(settleSync([settlement(claimed, complete())], { tx: first.tx }), ['settled'])
+      await first.rollback()
+      assert.equal((await job(id)).state, 'running')
+      const second = await transaction()
+      assert.deepEqual(
+        settleSync([settlement({ ...claimed, token: 99 }, complete()), settlement(claimed, complete({ result: '1' }))], { tx: second.tx }),
+        ['lost', 'settled'],
+      )
+      await second.commit()
+      assert.deepEqual([(await job(id)).state, (await job(id)).result], ['completed', '1'])
+    },
+  )
+
   without('transactions', 'refuses to push or settle in a transaction, and writes nothing', async ({ queue, pushOne, worker, settle }) => {
     await rejectsWith('UNSUPPORTED', () => queue.push([newJob()], { tx: {} }))
     const id = await pushOne()
@@ -104,7 +126,7 @@ export const transactionTopic = topic('transaction', ['transactions', 'ledger'],
     assert.equal(await settle(claimed, complete()), 'settled')
   })
 
-  without('synchronousPush', 'has no synchronous push', async ({ queue }) => {
-    assert.equal(queue.pushSync, undefined)
+  without('synchronousPush', 'has no synchronous push or settlement', async ({ queue }) => {
+    assert.deepEqual([queue.pushSync, queue.settleSync], [undefined, undefined])
   })
 })

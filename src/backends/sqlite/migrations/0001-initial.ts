@@ -1,8 +1,11 @@
-/** The first schema. Every index beside the id is partial, so that a job is in one small index at a time. */
+/** The first schema. Every index beside the ids is partial, so that a job is in one small index at a time. */
 
 /**
- * The numbers in `kerja_jobs.state`. Three of them are waiting: a job that is ready or due later, a suspect that must run alone,
- * and one held as invalid. They are apart so that a claim's index holds nothing it could not hand out.
+ * A job is two rows under one number. `kerja_jobs` holds what changes when it is claimed and settled: narrow rows, so that a commit of a
+ * hundred jobs writes a handful of pages, and a large payload is written once. `kerja_payloads` holds what it is.
+ *
+ * The numbers in `state`: 1 running, 2 completed, 3 cancelled, 4 failed, and three of waiting: 0 ready or due later, 5 a suspect that must
+ * run alone, 6 held as invalid. They are apart so that a claim's index holds nothing it could not hand out.
  */
 export const initial = Object.freeze({
   version: 1,
@@ -10,9 +13,11 @@ export const initial = Object.freeze({
   statements: Object.freeze([
     // A lane is what workers choose by. A claim resolves its lanes and never scans a job of another.
     'CREATE TABLE kerja_lanes (id INTEGER PRIMARY KEY, queue TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, UNIQUE (queue, kind, version)) STRICT',
+    // The next job's number. Numbers are never used twice: a stale lease can never meet another job.
+    'CREATE TABLE kerja_sequence (next INTEGER NOT NULL) STRICT',
+    'INSERT INTO kerja_sequence (next) VALUES (1)',
     `CREATE TABLE kerja_jobs (
   seq INTEGER PRIMARY KEY,
-  id TEXT NOT NULL UNIQUE,
   lane INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   state INTEGER NOT NULL,
@@ -35,18 +40,22 @@ export const initial = Object.freeze({
   unique_kind TEXT,
   unique_key TEXT,
   unique_live INTEGER,
+  cancel_reason TEXT,
+  cancel_retention INTEGER,
+  reason TEXT
+) STRICT`,
+    `CREATE TABLE kerja_payloads (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   job_group TEXT,
   tags TEXT,
   parent TEXT,
   tick_schedule TEXT,
   tick_at INTEGER,
-  cancel_reason TEXT,
-  cancel_retention INTEGER,
-  reason TEXT,
   failure TEXT,
-  result TEXT,
   payload TEXT NOT NULL
 ) STRICT`,
+    'CREATE TABLE kerja_results (seq INTEGER PRIMARY KEY, result TEXT NOT NULL) STRICT',
     'CREATE INDEX kerja_jobs_ready ON kerja_jobs (lane, priority, run_at) WHERE state = 0',
     'CREATE INDEX kerja_jobs_suspect ON kerja_jobs (lane, run_at) WHERE state = 5',
     'CREATE INDEX kerja_jobs_held ON kerja_jobs (lane) WHERE state = 6',

@@ -1,0 +1,47 @@
+/** Kerja as a contender, through its public surface and with its defaults. */
+import { join } from 'node:path'
+import { drainWith } from '../drain.mjs'
+import { importKerja } from '../import-kerja.mjs'
+import { spoil } from '../spoil.mjs'
+
+const { Kerja } = await importKerja('kerja')
+const { defineJob, type } = await importKerja('kerja/define')
+
+const noop = defineJob({ kind: 'bench.noop', payload: type(), retention: { completed: '1h' } })
+
+/** Not `job.rescued`: failover is a scenario. */
+const SPOILING = ['job.retried', 'job.failed', 'job.cancelled', 'job.held', 'job.lost']
+
+const connect = () => new Kerja({ backend: `sqlite:${join(process.env.BENCH_STORE, 'kerja.db')}` })
+
+export async function openProducer() {
+  const kerja = connect()
+  return {
+    enqueue: (payload) => kerja.enqueue(noop, payload),
+    enqueueMany: (payloads, { scheduled = false } = {}) => {
+      const options = scheduled ? { delay: '1d' } : undefined
+      return kerja.enqueueMany(payloads.map((payload) => noop.with(payload, options)))
+    },
+    close: () => kerja.close(),
+  }
+}
+
+/** `handler(payload)` runs each job; `onSettled` is called when its end is on disk. */
+export async function openWorker({ concurrency, handler, onSettled = () => undefined }) {
+  const kerja = connect()
+  kerja.events.on('job.completed', onSettled)
+  for (const name of SPOILING) kerja.events.on(name, (event) => spoil(`${name}: ${event.failure?.message ?? event.why ?? event.reason}`))
+  const worker = kerja.worker({ handlers: [noop.handle(handler)], concurrency })
+  await worker.start()
+  return {
+    stop: async () => {
+      await worker.stop()
+      await kerja.close()
+    },
+  }
+}
+
+export const drain = drainWith(openWorker)
+
+/** Everything runs in the measured process. */
+export const serverCpuSeconds = async () => 0

@@ -1,0 +1,34 @@
+/** Starts a part of a scenario in a fresh process, so that its memory and its compiled code are its own. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { openMailbox } from './mailbox.mjs'
+
+const ENTRY = fileURLToPath(new URL('./child.mjs', import.meta.url))
+
+/**
+ * Runs `roles[role]` of the scenario, or its `run`, with `args`. `result` resolves with what it returns and rejects when it fails.
+ * `kill()` ends the process as a power cut would.
+ */
+export function startRole(scenario, role, args, env = {}) {
+  const child = fork(ENTRY, [JSON.stringify({ scenario, role, args })], {
+    env: { ...process.env, ...env },
+    // What a part prints goes to stderr: stdout is for the tables.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  })
+  const mailbox = openMailbox(child)
+  const result = new Promise((resolve, reject) => {
+    mailbox.receive('result').then(resolve)
+    mailbox.receive('failure').then((stack) => reject(new Error(`${scenario}, ${role}: ${stack}`)))
+    child.once('error', reject)
+    child.once('exit', (code, signal) => reject(new Error(`${scenario}, ${role} ended with ${signal ?? code} before its result`)))
+  })
+  // A part that is killed on purpose has no result; whoever needs one awaits this and sees the rejection.
+  result.catch(() => undefined)
+  // Whoever waits for a message of a part that failed must hear of it, not wait on.
+  const ended = result.then(() => {
+    throw new Error(`${scenario}, ${role} ended before it said what was awaited`)
+  })
+  ended.catch(() => undefined)
+  const receive = (name) => Promise.race([mailbox.receive(name), ended])
+  return { send: mailbox.send, receive, result, kill: () => child.kill('SIGKILL') }
+}

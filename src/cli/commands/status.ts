@@ -1,0 +1,108 @@
+/** `kerja status`: the system on one page. */
+import type { Command } from 'commander'
+import { isKerjaError, type Kerja, type QueueStatus, type ScheduleStatus, type WorkerStatus } from '../../index.js'
+import { createCli } from '../cli.js'
+import { judge } from '../exit.js'
+import { examples } from '../help.js'
+import type { Output } from '../output.js'
+import { relativeTime, safe } from '../text.js'
+import { QUEUE_COLUMNS, queueJson, queueRow } from '../views.js'
+
+interface BackendFacts {
+  readonly location: string
+  readonly source: string
+}
+
+interface Overview {
+  readonly queues: readonly QueueStatus[]
+  readonly workers: readonly WorkerStatus[]
+  readonly schedules: readonly ScheduleStatus[]
+}
+
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .summary('the system on one page')
+    .description('Show the backend and whether it answers, the queues, the workers and the schedules. Exits with 4 when the backend does not answer.')
+    .addHelpText('after', examples(['kerja status', "kerja status --json | jq '.workers.alive'"]))
+    .action(async (_options: unknown, command: Command) => {
+      const { output, target, withKerja } = createCli(command)
+      const { source, location } = await target()
+      await withKerja(async (kerja) => {
+        const answer = await ask(kerja)
+        const backend = { location, source }
+        if (answer.overview === null) return unreachable(output, backend, answer.error)
+        output.value({ backend: { ...backend, reachable: true, error: null }, ...overviewJson(answer.overview) })
+        print(output, backend, answer.overview)
+      })
+    })
+}
+
+async function ask(
+  kerja: Kerja,
+): Promise<{ readonly overview: Overview; readonly error: null } | { readonly overview: null; readonly error: unknown }> {
+  try {
+    const [queues, workers, schedules] = await Promise.all([kerja.queues.stats(), kerja.workers.list(), kerja.schedules.list()])
+    return { overview: { queues, workers, schedules }, error: null }
+  } catch (error) {
+    if (!isKerjaError(error)) throw error
+    return { overview: null, error }
+  }
+}
+
+function overviewJson({ queues, workers, schedules }: Overview) {
+  const alive = workers.filter((worker) => worker.alive)
+  return {
+    queues: queues.map(queueJson),
+    workers: {
+      alive: alive.length,
+      dead: workers.length - alive.length,
+      runningCount: sum(alive, (worker) => worker.runningCount),
+      concurrency: sum(alive, (worker) => worker.concurrency),
+    },
+    schedules: scheduleFacts(schedules, Date.now()),
+  }
+}
+
+/** An unreachable backend is an answer to this question: it goes where answers go, and the exit code says it too. */
+function unreachable(output: Output, backend: BackendFacts, error: unknown): void {
+  const { exitCode, report } = judge(error)
+  process.exitCode = exitCode
+  output.value({
+    backend: { ...backend, reachable: false, error: { code: report?.code, message: report?.message } },
+    queues: [],
+    workers: null,
+    schedules: null,
+  })
+  output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
+  output.line(`reachable  ${output.paint('red', 'no')}: ${report?.code} ${safe(report?.message ?? '')}`)
+}
+
+function print(output: Output, backend: BackendFacts, overview: Overview): void {
+  const { workers, schedules } = overviewJson(overview)
+  output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
+  output.line(`reachable  ${output.paint('green', 'yes')}`)
+  const dead = workers.dead === 0 ? '' : `, ${output.paint('yellow', `${workers.dead} dead`)}`
+  output.line(`workers    ${workers.alive} alive${dead}, ${workers.runningCount} of ${workers.concurrency} slots busy`)
+  const next = schedules.next === null ? '' : `, next ${safe(schedules.next.name)} ${relativeTime(schedules.next.nextAt, Date.now())}`
+  const paused = schedules.pausedCount === 0 ? '' : `, ${schedules.pausedCount} paused`
+  const due = schedules.dueCount === 0 ? '' : `, ${output.paint('yellow', `${schedules.dueCount} due`)}`
+  output.line(`schedules  ${schedules.count}${paused}${due}${next}`)
+  output.line()
+  if (overview.queues.length === 0) output.line('No queues yet: a queue appears with its first job.')
+  else output.table(QUEUE_COLUMNS, overview.queues.map(queueRow))
+}
+
+function scheduleFacts(schedules: readonly ScheduleStatus[], now: number) {
+  const active = schedules.filter((schedule) => !schedule.paused).sort((one, other) => one.nextAt.getTime() - other.nextAt.getTime())
+  const [next] = active
+  return {
+    count: schedules.length,
+    pausedCount: schedules.length - active.length,
+    /** Their tick has come and no worker has fired it yet. */
+    dueCount: active.filter((schedule) => schedule.nextAt.getTime() <= now).length,
+    next: next === undefined ? null : { name: next.name, nextAt: next.nextAt },
+  }
+}
+
+const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0)
