@@ -18,8 +18,8 @@ const LISTED_MAX = 10
 
 export function summarize(outcome: Outcome): string {
   const { checks, faults, notes, tookMs } = outcome
-  const lost = checks.flatMap(({ missing }) => missing)
-  const doubled = checks.flatMap((check) => check.doubled)
+  const lost = checks.flatMap(({ what, missing }) => missing.map((entry) => `${what}: ${entry}`))
+  const doubled = checks.flatMap((check) => check.doubled.map((entry) => `${check.what}: ${entry}`))
   const verdict = `${lost.length} lost, ${doubled.length} doubled, in ${seconds(tookMs)}`
   return [
     '',
