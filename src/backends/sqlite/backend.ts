@@ -9,7 +9,7 @@ import type { Engine } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
-import { wakePathOf } from './wake.js'
+import { type WakeKind, wakePathOf } from './wake.js'
 import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement, type WireLane } from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
@@ -70,14 +70,20 @@ export function createBackend(config: StoreConfig): Backend {
 function createQueue(config: StoreConfig, use: Use): Queue {
   const transactions = createTransactions(config)
 
-  /** The commit is the caller's and unseen, so others are told more than once that there may be work. */
-  function hint(engine: Engine): void {
+  const hinting = new Set<string>()
+
+  /** The commit is the caller's and unseen, so listeners are told more than once that there may be something. */
+  function hint(engine: Engine, kind: WakeKind): void {
     for (const delayMs of COMMIT_GUESSES_MS) {
+      const name = `${kind} ${delayMs}`
+      if (hinting.has(name)) continue
+      hinting.add(name)
       setTimeout(() => {
-        engine.wake('available')
-        // Another process; a missing file means that nobody there listens.
+        hinting.delete(name)
+        engine.wake(kind)
         const now = new Date()
-        utimes(wakePathOf(realPathOf(config.path), 'available'), now, now, () => undefined)
+        // A missing file means that no other process listens.
+        utimes(wakePathOf(realPathOf(config.path), kind), now, now, () => undefined)
       }, delayMs).unref()
     }
   }
@@ -87,7 +93,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
       const engine = use()
       if (options?.tx !== undefined) {
         const results = transactions.push(options.tx, jobs)
-        hint(engine)
+        hint(engine, 'available')
         return results
       }
       return decodePushResults(
@@ -98,7 +104,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     pushSync(jobs, { tx }) {
       const engine = use()
       const results = transactions.push(tx, jobs)
-      hint(engine)
+      hint(engine, 'available')
       return results
     },
     async claim(request) {
@@ -110,7 +116,8 @@ function createQueue(config: StoreConfig, use: Use): Queue {
       const engine = use()
       if (options?.tx !== undefined) {
         const results = transactions.settle(options.tx, settlements)
-        hint(engine)
+        hint(engine, 'available')
+        hint(engine, 'changed')
         return results
       }
       return engine.call('settle', settlements.map(encodeSettlement))
