@@ -48,6 +48,8 @@ export interface Queue {
   claim(request: ClaimRequest): Promise<ClaimResult>
   /** Ends claims. One result per settlement, in order; a stale token is `lost` and changes nothing. With `tx` it joins the caller's open transaction. */
   settle(settlements: readonly Settlement[], options?: { readonly tx?: unknown }): Promise<readonly SettleResult[]>
+  /** The same, at once, on the caller's transaction. Present with `pushSync`. */
+  readonly settleSync?: (settlements: readonly Settlement[], options: { readonly tx: unknown }) => readonly SettleResult[]
   /** Leases that no longer hold: their worker is dead, or `claimedAt + leaseMs` has passed. A lapsed lease stays lapsed until settled. */
   lapsed(request: { readonly limit: number }): Promise<readonly LapsedLease[]>
   /** Ends waiting jobs past `startBy` (cancelled, `expired`) or `giveUpAt` (failed, `gave-up`). Returns how many; call again while it equals `limit`. */
@@ -127,8 +129,8 @@ export interface HeartbeatModule {
 }
 
 export interface HeartbeatConnection {
-  /** Renews every lease of the worker in one write. `leases` are those held now, for backends that renew each by its handle. */
-  beat(leases: readonly LeaseRef[]): BeatResult | Promise<BeatResult>
+  /** Renews every lease of the worker: in one write where there is a store; where leases are held by a connection or a receipt, by whoever holds them here. */
+  beat(): BeatResult | Promise<BeatResult>
   close(): void | Promise<void>
 }
 

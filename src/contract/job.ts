@@ -2,7 +2,10 @@
  * What the parts of a backend say about a job. Everything here is plain data that survives a structured clone:
  * it crosses threads on SQLite and the wire on brokers. Instants are epoch milliseconds of the store's clock.
  */
+import type { JobFailure } from '../core/failure.js'
 import type { HoldReason, JobState, PriorityRank } from '../core/state.js'
+
+export type { JobFailure }
 
 /** A job as the producer hands it over. The client sends durations; the store turns them into instants of its own clock. */
 export interface NewJob {
@@ -95,14 +98,6 @@ export interface ClaimedJob extends LeaseRef {
   readonly tags: readonly string[]
   readonly parentId: string | null
   readonly tick: { readonly schedule: string; readonly instant: number } | null
-}
-
-/** What a handler's error looks like once it is safe to store (core/failure.ts). */
-export interface JobFailure {
-  readonly name: string
-  readonly message: string
-  readonly code: string | null
-  readonly stack: string | null
 }
 
 /**

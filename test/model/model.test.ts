@@ -61,7 +61,7 @@ async function runHistories(target: ModelTarget, openExpected: () => Promise<Sid
   await fc.assert(
     fc.asyncProperty(history, async (commands) => {
       const clock = createManualClock(START_AT)
-      const actual = await backendSide(await target.open(clock), clock)
+      const actual = await backendSide(target.open(clock), clock)
       const expected = await openExpected()
       try {
         await fc.asyncModelRun(() => ({ model: { jobs: [], keys: new Map() }, real: { expected, actual } }), commands)

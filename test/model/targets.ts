@@ -1,18 +1,31 @@
 /** The backends whose random histories are checked. A new backend adds a line here. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Backend, ManualClock } from 'kerja/backend'
 import { memory } from 'kerja/memory'
 import { sqlite } from 'kerja/sqlite'
-import { temporaryFolder } from '../sqlite/support.js'
 
 export interface ModelTarget {
   readonly name: string
   /** Histories per run: fewer where each opens a file. */
   readonly runs: number
-  open(clock: ManualClock): Promise<Backend>
+  open(clock: ManualClock): Backend
 }
 
 export const MODEL_TARGETS: readonly ModelTarget[] = [
-  { name: 'memory', runs: 1_000, open: async (clock) => memory({ clock }) },
-  { name: 'sqlite', runs: 40, open: async (clock) => sqlite({ path: join(temporaryFolder(), 'jobs.db'), clock }) },
+  { name: 'memory', runs: 1_000, open: (clock) => memory({ clock }) },
+  { name: 'sqlite', runs: 40, open: openSqlite },
 ]
+
+function openSqlite(clock: ManualClock): Backend {
+  const folder = mkdtempSync(join(tmpdir(), 'kerja-model-'))
+  const backend = sqlite({ path: join(folder, 'jobs.db'), clock })
+  return {
+    ...backend,
+    async close() {
+      await backend.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

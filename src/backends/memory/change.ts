@@ -2,7 +2,8 @@
 
 import type { ChangeResult, JobChanges } from '../../contract/index.js'
 import { SUSPECT_CRASH_COUNT } from '../../core/state.js'
-import type { Job, Store } from './store.js'
+import type { Job } from './job.js'
+import type { Store } from './store.js'
 import { end, forget, holderOf, place, wake } from './store.js'
 
 export function cancelJob(store: Store, id: string, request: { readonly reason: string; readonly retentionMs: number }, now: number): ChangeResult {

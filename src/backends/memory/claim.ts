@@ -1,7 +1,8 @@
 /** Handing out work: the most urgent, then oldest, of the jobs a worker may take. */
 
 import type { ClaimedJob, ClaimKind, ClaimRequest, ClaimResult } from '../../contract/index.js'
-import type { Job, Line, Store } from './store.js'
+import type { Job } from './job.js'
+import type { Line, Store } from './store.js'
 import { endIfLate, firstOf, isDead, isLive, releaseKey, wake } from './store.js'
 
 /** One line as one claim sees it. */

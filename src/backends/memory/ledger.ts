@@ -3,9 +3,10 @@
 import type { JobQuery, Ledger, LedgerWrite } from '../../contract/index.js'
 import { KerjaError, quote } from '../../errors.js'
 import { cancelJob, removeJob, retryJob, updateJob } from './change.js'
+import type { Job } from './job.js'
 import { heldUnder } from './settle.js'
 import { statsOf } from './stats.js'
-import type { Job, Store } from './store.js'
+import type { Store } from './store.js'
 import { enter, firstOf, forget, wake } from './store.js'
 import { recordOf, stateOf } from './view.js'
 

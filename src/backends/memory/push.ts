@@ -1,7 +1,8 @@
 /** What becomes of a pushed job: same id, then idempotency key, then unique key, then a new job. */
 
 import type { NewJob, NewJobUnique, PushResult } from '../../contract/index.js'
-import type { Job, Store } from './store.js'
+import type { Job } from './job.js'
+import type { Store } from './store.js'
 import { holderOf, keyOf, place } from './store.js'
 
 export function pushJob(store: Store, job: NewJob, now: number): PushResult {

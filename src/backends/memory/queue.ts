@@ -3,9 +3,10 @@
 import type { BeatResult, LapsedLease, Queue } from '../../contract/index.js'
 import { UnsupportedError } from '../../errors.js'
 import { claim } from './claim.js'
+import type { Job } from './job.js'
 import { pushJob } from './push.js'
 import { settleClaim } from './settle.js'
-import type { Job, Store } from './store.js'
+import type { Store } from './store.js'
 import { endIfLate, enter, firstOf, isDead, wake } from './store.js'
 
 export function createQueue(store: Store): Queue {

@@ -1,8 +1,9 @@
 /** Ending claims: only the holder of the current token, and only once. */
 
 import type { AttemptRecord, JobFailure, LeaseRef, Settlement, SettleResult } from '../../contract/index.js'
+import type { Job } from './job.js'
 import { pushJob } from './push.js'
-import type { Job, Store } from './store.js'
+import type { Store } from './store.js'
 import { end, putBack, wake } from './store.js'
 
 /** The job under this lease, or undefined when the lease is no longer the current one. The fence of every write. */

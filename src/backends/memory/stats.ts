@@ -2,7 +2,8 @@
 
 import type { QueueStats } from '../../contract/index.js'
 import type { JobState } from '../../core/state.js'
-import type { Job, Store } from './store.js'
+import type { Job } from './job.js'
+import type { Store } from './store.js'
 import { holdReasonOf, stateOf } from './view.js'
 
 export function statsOf(

@@ -5,68 +5,14 @@
  * or ended (in `endings` until its retention is over). `scheduled`, `available` and `retryable` are names for `waiting`, computed when asked.
  * Moving a job leaves its old heap entries behind; a new `place` makes them stale, and whoever meets a stale entry drops it.
  */
-
-import type {
-  AttemptRecord,
-  JobFailure,
-  JobProgress,
-  LogLine,
-  ScheduleRecord,
-  StoreClock,
-  WakeListener,
-  WorkerRegistration,
-} from '../../contract/index.js'
+import type { ScheduleRecord, StoreClock, WakeListener, WorkerRegistration } from '../../contract/index.js'
 import type { PriorityRank } from '../../core/state.js'
 import { SUPERSEDED_RETENTION_MS, SUSPECT_CRASH_COUNT } from '../../core/state.js'
 import { KerjaError } from '../../errors.js'
 import type { Heap } from './heap.js'
 import { createHeap } from './heap.js'
-
-export interface Job {
-  readonly id: string
-  readonly kind: string
-  readonly queue: string
-  /** Order of arrival: breaks ties between equal run times, and orders the list. */
-  readonly sequence: number
-  readonly createdAt: number
-  readonly group: string | null
-  readonly parentId: string | null
-  readonly tick: { readonly schedule: string; readonly instant: number } | null
-  readonly unique: { readonly key: string; readonly scope: 'waiting' | 'live' } | null
-  version: number
-  priority: PriorityRank
-  payload: string
-  tags: readonly string[]
-  maxAttempts: number
-  runAt: number
-  startBy: number | null
-  giveUpAt: number | null
-  phase: 'waiting' | 'running' | 'completed' | 'cancelled' | 'failed'
-  /** Names the entries of this job that count; 0 while it waits nowhere. */
-  place: number
-  token: number
-  attempt: number
-  crashCount: number
-  /** It waits because an attempt failed: `retryable` rather than `scheduled`. */
-  retrying: boolean
-  /** Parked: its payload does not parse. */
-  invalid: boolean
-  /** Claimed by a request for suspects. */
-  alone: boolean
-  workerId: string | null
-  claimedAt: number | null
-  leaseEndsAt: number | null
-  cancelRequest: { readonly reason: string; readonly retentionMs: number } | null
-  result: string | null
-  reason: string | null
-  failure: JobFailure | null
-  progress: JobProgress | null
-  finishedAt: number | null
-  keepUntil: number | null
-  readonly attempts: AttemptRecord[]
-  readonly lines: { readonly number: number; readonly line: LogLine }[]
-  lineCount: number
-}
+import type { Job } from './job.js'
+import { deadlineOf } from './job.js'
 
 /** A job's entry in a heap; stale once the job has another `place`. */
 interface Entry {
@@ -146,13 +92,6 @@ export const keyOf = (kind: string, key: string): string => JSON.stringify([kind
 export const isLive = (worker: Worker, now: number): boolean => worker.diedAt === null && now - worker.heartbeatAt <= worker.registration.leaseMs
 /** Declared dead, or unknown: no lease of this worker holds. */
 export const isDead = (store: Store, workerId: string): boolean => store.workers.get(workerId)?.diedAt !== null
-
-/** When a waiting job is ended unrun. `startBy` binds until the first claim only. */
-export function deadlineOf(job: Job): number | null {
-  const startBy = job.token === 0 ? job.startBy : null
-  if (startBy === null || job.giveUpAt === null) return startBy ?? job.giveUpAt
-  return Math.min(startBy, job.giveUpAt)
-}
 
 /** Makes the job wait where its fields say, and takes its unique key, which must be free or its own. */
 export function place(store: Store, job: Job): void {

@@ -3,7 +3,8 @@
 import type { JobRecord } from '../../contract/index.js'
 import type { HoldReason, JobState } from '../../core/state.js'
 import { waitingState } from '../../core/state.js'
-import type { Job, Store } from './store.js'
+import type { Job } from './job.js'
+import type { Store } from './store.js'
 import { isLive } from './store.js'
 
 export function stateOf(job: Job, now: number): JobState {

@@ -5,13 +5,21 @@ import { idsOf, rejectsWith } from './stage.js'
 import { topic } from './suite.js'
 
 export const delayTopic = topic('delay', [], ({ check, where, without }) => {
-  check('is claimed when due and not a millisecond before', async ({ pushOne, worker, clock }) => {
+  where(['clock'], 'is claimed when due by the store’s clock and not a millisecond before', async ({ pushOne, worker, clock }) => {
     const id = await pushOne({ delayMs: 10 * SECOND })
     const by = await worker()
     assert.deepEqual(await by.take(), [])
     clock.advance(10 * SECOND - 1)
     assert.deepEqual(await by.take(), [])
     clock.advance(1)
+    assert.deepEqual(idsOf(await by.take()), [id])
+  })
+
+  without('clock', 'is not claimed early by the worker’s clock', async ({ pushOne, worker, clock }) => {
+    const id = await pushOne({ delayMs: 10 * SECOND })
+    const by = await worker()
+    assert.deepEqual(await by.take(), [])
+    clock.advance(20 * SECOND)
     assert.deepEqual(idsOf(await by.take()), [id])
   })
 

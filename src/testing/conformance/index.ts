@@ -10,12 +10,14 @@
 import assert from 'node:assert/strict'
 import type { Capabilities } from '../../contract/index.js'
 import { createStage } from './stage.js'
-import type { ConformanceCase, ConformanceReport, ConformanceTarget } from './suite.js'
+import type { ConformanceCase, ConformanceReport } from './suite.js'
 import { applies } from './suite.js'
+import type { ConformanceTarget } from './target.js'
 import { ALL_TOPICS } from './topics.js'
 
-export type { CallerTransaction, CapabilityName, ConformanceCase, ConformanceReport, ConformanceResult, ConformanceTarget } from './suite.js'
+export type { CapabilityName, ConformanceCase, ConformanceReport, ConformanceResult } from './suite.js'
 export { capabilityTable } from './table.js'
+export type { CallerTransaction, ConformanceTarget } from './target.js'
 
 /** The two functions of a test runner that the suite calls. */
 export interface TestFunctions {

@@ -8,7 +8,7 @@ process.send({ ready: true })
 process.on('message', async ({ module, config, workerId }) => {
   const { openHeartbeat } = await import(module)
   const heartbeat = await openHeartbeat(config, workerId)
-  await heartbeat.beat([])
+  await heartbeat.beat()
   process.send({ beaten: true })
 })
 `

@@ -21,7 +21,7 @@ import type {
   WorkerRegistration,
 } from '../../contract/index.js'
 import { DAY, KIND, newId, newJob, QUEUE, settlement } from './build.js'
-import type { CallerTransaction, ConformanceTarget } from './suite.js'
+import type { CallerTransaction, ConformanceTarget } from './target.js'
 
 export interface Stage {
   readonly backend: Backend

@@ -15,6 +15,7 @@ import { pauseTopic } from './pause.js'
 import { priorityTopic } from './priority.js'
 import { pruneTopic } from './prune.js'
 import { pushTopic } from './push.js'
+import { recordTopic } from './record.js'
 import { retryTopic } from './retry.js'
 import { scheduleTopic } from './schedule.js'
 import { settleTopic } from './settle.js'
@@ -37,6 +38,7 @@ export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
   crashTopic,
   cancelTopic,
   ledgerTopic,
+  recordTopic,
   pauseTopic,
   holdTopic,
   scheduleTopic,

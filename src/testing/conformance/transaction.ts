@@ -104,7 +104,7 @@ export const transactionTopic = topic('transaction', ['transactions', 'ledger'],
     assert.equal(await settle(claimed, complete()), 'settled')
   })
 
-  without('synchronousPush', 'has no synchronous push', async ({ queue }) => {
-    assert.equal(queue.pushSync, undefined)
+  without('synchronousPush', 'has no synchronous push or settlement', async ({ queue }) => {
+    assert.deepEqual([queue.pushSync, queue.settleSync], [undefined, undefined])
   })
 })

@@ -44,7 +44,7 @@ export const workersTopic = topic('workers', ['coordination'], ({ check, where, 
     const by = await stage.worker({ leaseMs: 10 * SECOND })
     const heartbeat = await by.heartbeat()
     stage.clock.advance(5 * SECOND)
-    assert.deepEqual(await heartbeat.beat([]), { alive: true, held: [] })
+    assert.deepEqual(await heartbeat.beat(), { alive: true, held: [] })
     assert.equal((await find(stage, by.id))?.heartbeatAt, stage.clock.now())
   })
 
@@ -67,9 +67,9 @@ export const workersTopic = topic('workers', ['coordination'], ({ check, where, 
     const heartbeat = await by.heartbeat()
     stage.clock.advance(2 * SECOND)
     await stage.coordination.reapWorkers()
-    assert.equal((await heartbeat.beat([])).alive, false)
+    assert.equal((await heartbeat.beat()).alive, false)
     assert.equal((await find(stage, by.id))?.alive ?? false, false)
-    assert.equal((await heartbeat.beat([])).alive, false)
+    assert.equal((await heartbeat.beat()).alive, false)
   })
 
   check('the same name under a new id is a new worker', async (stage) => {
@@ -77,7 +77,7 @@ export const workersTopic = topic('workers', ['coordination'], ({ check, where, 
     stage.clock.advance(2 * SECOND)
     await stage.coordination.reapWorkers()
     const reborn = await stage.worker({ name: 'media-1' })
-    assert.equal((await (await reborn.heartbeat()).beat([])).alive, true)
+    assert.equal((await (await reborn.heartbeat()).beat()).alive, true)
     await stage.pushOne()
     assert.equal((await reborn.take()).length, 1)
   })

@@ -1,0 +1,33 @@
+/** What both the web process and the workers hold open. */
+import { mkdirSync } from 'node:fs'
+import { Kerja } from 'kerja'
+import { type Database, openDatabase } from './database.js'
+import { createMailer, type Mailer } from './mailer.js'
+import { readSettings, type Settings } from './settings.js'
+
+export interface App {
+  readonly settings: Settings
+  readonly database: Database
+  readonly kerja: Kerja
+  readonly mailer: Mailer
+}
+
+export async function openApp(options: { readonly durable: boolean }): Promise<App> {
+  const settings = readSettings()
+  mkdirSync(settings.filesFolder, { recursive: true })
+  const kerja = new Kerja({ backend: settings.backendUrl })
+  const database = openDatabase(settings.databasePath, options)
+  await kerja.open()
+  return { settings, database, kerja, mailer: createMailer(settings.smtpUrl) }
+}
+
+export async function closeApp({ database, kerja, mailer }: App): Promise<void> {
+  mailer.close()
+  await kerja.close()
+  database.close()
+}
+
+/** A process that the demo started ends with the demo, however that one ends. */
+export function endWithParent(): void {
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+}

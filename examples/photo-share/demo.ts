@@ -1,0 +1,166 @@
+/**
+ * The demo: people use a photo-sharing application while its workers send letters, make pictures, charge orders, and one of them is killed. It ends with a
+ * summary of what was measured, and with exit code 1 if anything was lost or done twice. `--keep` leaves the application running.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { Kerja } from 'kerja'
+import { type Database, openDatabase, transaction } from './app/database.js'
+import { sharesDatabase } from './app/together.js'
+import { createAccepted } from './stage/accepted.js'
+import { checkEverything } from './stage/checks.js'
+import { createClient } from './stage/client.js'
+import { type Crew, startCrew } from './stage/crew.js'
+import { createKiller, type Killer } from './stage/killing.js'
+import { readAllJobs, untilDrained } from './stage/ledger.js'
+import { type LiveLine, startLiveLine } from './stage/live-line.js'
+import { type Outside, startOutside } from './stage/outside.js'
+import { makeSamples } from './stage/samples.js'
+import { startStatus } from './stage/status.js'
+import { summarize } from './stage/summary.js'
+import { createTally } from './stage/tally.js'
+import { receiveVisitors, type Scene } from './stage/visitors.js'
+
+const WORKERS = 3
+const READERS = 500
+const NEWSLETTER_AT_MS = 2_500
+const KILL_AT_MS = 6_500
+const STALL_MAX_MS = 120_000
+
+const { keep } = parseArgs({ options: { keep: { type: 'boolean', default: false } } }).values
+/** How to put away what has been set up, the last thing first. */
+const undo: (() => unknown)[] = []
+const startedAt = performance.now()
+
+async function tidyUp(): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
+}
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'photo-share-'))
+  undo.push(() => (keep ? console.log(`The data is in ${folder}`) : rmSync(folder, { recursive: true, force: true })))
+  for (const name of ['data', 'logs']) mkdirSync(join(folder, name))
+  return folder
+}
+
+/** People who want the newsletter. */
+async function seedReaders(database: Database): Promise<string[]> {
+  const insert = database.prepare('INSERT INTO users (id, name, email, newsletter) VALUES (?, ?, ?, 1)')
+  const emails = Array.from({ length: READERS }, (_, index) => `reader-${index + 1}@example.test`)
+  await transaction(database, () => {
+    for (const [index, email] of emails.entries()) insert.run(`reader-${index + 1}`, `Reader ${index + 1}`, email)
+  })
+  return emails
+}
+
+async function sendNewsletter({ client, tally }: Scene, live: LiveLine): Promise<void> {
+  const { body } = await client.post('/newsletter', { issue: 1 })
+  const again = await client.post('/newsletter', { issue: 1 })
+  const { letters } = body as { letters: number }
+  const { duplicates } = again.body as { duplicates: number }
+  live.say(`a newsletter of ${letters} letters is accepted; the button was pressed twice, ${duplicates} of the second ${letters} were there already`)
+  if (letters !== READERS || duplicates !== READERS) tally.surprise(`Newsletter: ${letters} letters, ${duplicates} duplicates, not ${READERS}`)
+}
+
+/** The acts, from the first visitor to the last job done. Answers with what must not happen and did. */
+async function play(scene: Scene, crew: Crew, killer: Killer, kerja: Kerja, live: LiveLine) {
+  const visitors = receiveVisitors(scene)
+  await sleep(NEWSLETTER_AT_MS)
+  await sendNewsletter(scene, live)
+  await sleep(KILL_AT_MS - NEWSLETTER_AT_MS)
+  const killing = await killer.kill(crew)
+  await visitors
+  live.say('the visitors have left; the workers finish what was promised to them')
+  const drained = await untilDrained(kerja, STALL_MAX_MS)
+  live.stop()
+  const faults = [
+    ...(killing === null ? ['No worker was busy enough to be killed.'] : []),
+    ...(drained ? [] : [`Jobs are left over, and none has ended for ${STALL_MAX_MS / 1000} s.`]),
+  ]
+  return { killing, faults }
+}
+
+function listNotes(outside: Outside, scene: Scene): string[] {
+  return [
+    ...(scene.samples.clip === null ? ['The clips were left out: there is no ffmpeg on this machine.'] : []),
+    ...(sharesDatabase(outside.settings)
+      ? []
+      : ['KERJA_URL keeps the jobs apart from the rows, so rows and jobs were not committed together: a kill may double an analytics row.']),
+  ]
+}
+
+async function main(): Promise<number> {
+  const folder = makeFolder()
+  const outside = await startOutside(folder)
+  undo.push(() => outside.close())
+  console.log('Making sample pictures …')
+  const samples = await makeSamples(folder)
+  const tally = createTally()
+  const kerja = new Kerja({ backend: outside.settings.backendUrl })
+  const database = openDatabase(outside.settings.databasePath, { durable: true })
+  undo.push(
+    () => database.close(),
+    () => kerja.close(),
+  )
+
+  const status = startStatus(kerja, tally, outside)
+  undo.push(() => status.stop())
+  const live = startLiveLine(() => status.line())
+  undo.push(() => live.stop())
+  const killer = createKiller(live.say)
+  const crew = await startCrew({
+    workers: WORKERS,
+    environment: outside.environment,
+    logFolder: join(folder, 'logs'),
+    onEvent: (worker, told) => {
+      tally.event(told)
+      killer.event(worker, told)
+    },
+  })
+  undo.push(() => crew.stop())
+  const client = createClient(crew.webUrl)
+  undo.push(() => client.close())
+  live.say(`one web process and ${WORKERS} workers run; visitors arrive`)
+
+  const accepted = { ...createAccepted(), readers: await seedReaders(database) }
+  const scene = { client, accepted, tally, samples, pushService: outside.pushService }
+  const { killing, faults } = await play(scene, crew, killer, kerja, live)
+
+  const jobs = await readAllJobs(kerja)
+  const evidence = { accepted, jobs, database, filesFolder: outside.settings.filesFolder, ...outside }
+  const completed = new Set(jobs.filter(({ state }) => state === 'completed').map(({ id }) => id))
+  if (killing !== null) killing.settled += killer.unheard().filter((id) => completed.has(id)).length
+  const outcome = {
+    evidence,
+    checks: await checkEverything(evidence),
+    tally,
+    killing,
+    tookMs: performance.now() - startedAt,
+    faults: [...faults, ...tally.surprises, ...crew.deserters],
+    notes: listNotes(outside, scene),
+  }
+  console.log(summarize(outcome))
+  if (keep) await stayOpen(crew.webUrl)
+  return outcome.faults.length + outcome.checks.reduce((sum, { missing, doubled }) => sum + missing.length + doubled.length, 0) === 0 ? 0 : 1
+}
+
+/** Until Ctrl-C. */
+async function stayOpen(url: string): Promise<void> {
+  console.log(`The application stays open at ${url} until you press Ctrl-C.`)
+  await new Promise(() => setInterval(() => undefined, 1_000_000))
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    tidyUp().then(() => process.exit(keep ? 0 : 130))
+  })
+}
+
+try {
+  process.exitCode = await main()
+} finally {
+  await tidyUp()
+}

@@ -1,0 +1,231 @@
+// Writes docs/options.md from the defaults of the built library. With --check it only compares, and fails when the page has drifted.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SQLITE_DEFAULTS } from '../dist/backends/sqlite/options.js'
+import { formatDuration } from '../dist/core/duration.js'
+import { DEFAULTS } from '../dist/core/options.js'
+import { root } from './lib/setup.mjs'
+
+const PAGE = join(root, 'docs/options.md')
+
+/** Per group of DEFAULTS: a heading, a sentence, and per name what it means. `where` is how a user sets it; without it the value is fixed. */
+const GROUPS = {
+  job: {
+    title: 'Jobs',
+    text: 'Set in `defineJob({ … })`. Some of them `enqueue` can override: see the table above.',
+    options: {
+      queue: { where: 'queue', means: 'The line the job waits in.' },
+      priority: {
+        where: 'priority',
+        means: 'Lines within a queue: `critical`, `high`, `normal`, `low`, `bulk`. The more urgent one is always taken first.',
+      },
+      version: { where: 'version', means: 'Version of the payload. A worker takes only versions up to its own.' },
+      maxAttempts: { where: 'maxAttempts', means: 'Runs that count, the first one included. From 1 to 1,000. 1 means: at most one start.' },
+      'backoff.firstMs': { where: 'backoff.first', means: 'Wait after the first failed attempt, before jitter.' },
+      'backoff.factor': { where: 'backoff.factor', means: 'Each further wait is this many times longer. From 1 to 100.' },
+      'backoff.maxMs': { where: 'backoff.max', means: 'No wait is longer.' },
+      'backoff.jitter': {
+        where: 'backoff.jitter',
+        means: '`full`: anywhere from 0 to the wait. `equal`: from half of it to all of it. `none`: exactly the wait.',
+      },
+      timeoutMs: { where: 'timeout', means: 'Time for one attempt. `never` is allowed: then a hung handler holds its job until its process ends.' },
+      completedRetentionMs: { where: 'retention.completed', means: 'How long completed jobs stay in the store.' },
+      failedRetentionMs: {
+        where: 'retention.failed',
+        means: 'How long failed and cancelled jobs stay. Jobs ended by rescue or by expiry, and waiting jobs that are cancelled, stay for the default time.',
+      },
+    },
+  },
+  enqueue: {
+    title: 'Enqueueing',
+    text: 'Set in `new Kerja({ … })`, or fixed.',
+    options: {
+      timeoutMs: {
+        where: 'enqueueTimeout',
+        means: 'How long `enqueue` waits for the confirmation of the store. Then `ENQUEUE_TIMEOUT`. From 1 ms to 24 h.',
+      },
+      idempotencyTtlMs: { means: 'How long an idempotency key stands for its job.' },
+      batchJobsMax: { means: 'Most jobs in one write of concurrent `enqueue` calls.' },
+      sliceJobsMax: { means: 'Jobs that `enqueueMany` validates and writes at a time.' },
+    },
+  },
+  payload: {
+    title: 'Payloads and results',
+    text: 'Fixed.',
+    options: {
+      bytesMax: { means: 'Largest encoded payload or result, in UTF-8 bytes.' },
+      depthMax: { means: 'Most objects and arrays inside one another.' },
+    },
+  },
+  worker: {
+    title: 'Workers',
+    text: 'Set in `kerja.worker({ … })`, or fixed.',
+    options: {
+      concurrency: { where: 'concurrency', means: 'Jobs that run at a time in this worker.' },
+      concurrencyMax: { means: 'Most that `concurrency` may be.' },
+      shutdownGraceMs: { where: 'shutdownGrace', means: 'From the stop signal until what still runs is aborted.' },
+      abortGraceMs: { means: 'From that abort until the jobs are given back. Each of the last writes has this long, too.' },
+      heartbeatMs: { means: 'How often a worker renews its leases.' },
+      leaseMs: { means: 'A worker without a heartbeat for this long is dead.' },
+      leaseGraceMs: { means: 'Added to the timeout of an attempt before the store takes the job away from a worker that lives.' },
+      pollMs: { means: 'Longest sleep between two looks for work.' },
+      retryFirstMs: { means: 'First wait after a failed call to the store. It doubles each time.' },
+      retryMaxMs: { means: 'Longest wait after a failed call to the store.' },
+      overrunsMax: { means: 'Handlers that ignore their timeout at the same time before the worker drains and exits with code 1.' },
+      suspectDrainMs: { means: 'Longest pause of normal work to become empty for a suspect.' },
+      recordMs: { means: 'Progress and log lines are collected for this long, then written together.' },
+      logLinesMax: { means: 'Log lines kept per job. The oldest make room.' },
+      logLineCharactersMax: { means: 'Longest log line. The rest is cut off.' },
+    },
+  },
+  maintenance: {
+    title: 'Background duties of workers',
+    text: 'Fixed. Rescue is done by every worker, the others by one at a time.',
+    options: {
+      rescueMs: { means: 'How often each worker looks for dead workers and for leases that ran out.' },
+      rescueJobsMax: { means: 'Most jobs rescued at once.' },
+      expireMs: { means: 'How often jobs past `startWithin` or `giveUpAfter` are ended.' },
+      pruneMs: { means: 'How often jobs past their retention are deleted.' },
+      batchJobsMax: { means: 'Most jobs expired or deleted in one write.' },
+      leaderTtlMs: { means: 'How long a leader leads without renewing.' },
+      scheduleMs: { means: 'How often due schedules are looked for.' },
+      schedulesMax: { means: 'Most schedules fired at once.' },
+      ticksMax: { means: "Most ticks of one schedule made into jobs at once, with `missed: 'all'`." },
+    },
+  },
+  ledger: {
+    title: 'Lists and counts',
+    text: 'Fixed, except where a call takes a `limit`.',
+    options: {
+      pageJobs: { where: 'limit', means: 'Jobs on a page of `kerja.jobs.list`.' },
+      pageJobsMax: { means: 'Most that `limit` may be.' },
+      countCap: { means: 'Counts stop here: a count equal to it means «or more».' },
+      statsWindowMs: { means: 'What `recent` of `kerja.queues.stats` looks back on.' },
+    },
+  },
+  watch: {
+    title: 'Waiting for results',
+    text: 'Set in `kerja.result(job, id, { … })`, or fixed.',
+    options: {
+      pollMs: { means: 'How often `result` and `watch` look when no hint comes.' },
+      resultTimeoutMs: { where: 'timeout', means: 'How long `kerja.result` waits for the job to end. Then `RESULT_TIMEOUT`.' },
+    },
+  },
+  names: {
+    title: 'Names, keys and tags',
+    text: 'Fixed.',
+    options: {
+      charactersMax: { means: 'Longest name of a kind, queue, schedule or worker.' },
+      keyCharactersMax: { means: 'Longest idempotency key, unique key, group or tag.' },
+      tagsMax: { means: 'Most tags of a job.' },
+    },
+  },
+}
+
+const SQLITE = {
+  title: 'The SQLite backend',
+  text: 'Set in `sqlite({ … })` from `kerja/sqlite`, or in the URL: `sqlite:jobs.db?synchronous=normal`.',
+  options: {
+    synchronous: {
+      where: 'synchronous',
+      means: '`full`: a stored job survives a power cut. `normal`: faster; a power cut may lose the last moments, never the file.',
+    },
+    lockTimeoutMs: { where: 'lockTimeoutMs', means: 'How long to wait for the write of another process before `STORE_LOCKED`. From 0 to 60,000 ms.' },
+  },
+}
+
+/** Options without a value in the defaults. */
+const WITHOUT_DEFAULT = `
+These have no value by default:
+
+| Option | Where | Meaning |
+| --- | --- | --- |
+| \`giveUpAfter\` | \`defineJob\`, \`enqueue\` | Time for all attempts together, from the enqueue. Passed: \`failed\` with reason \`gave-up\`. |
+| \`startWithin\` | \`enqueue\` | Not started within this: \`cancelled\` with reason \`expired\`. |
+| \`backend\` | \`new Kerja\` | A URL or a backend. Without it: \`KERJA_URL\`, then \`kerja.db\` beside the nearest \`package.json\`. With \`NODE_ENV=production\` there is no such file: \`BACKEND_REQUIRED\`. |
+| \`logger\` | \`new Kerja\` | \`'debug'\`, \`'info'\`, \`'warn'\`, \`'error'\`, \`'silent'\`, or an object with \`debug\`, \`info\`, \`warn\` and \`error\`. The level \`info\` is used otherwise. |
+| \`queues\` | \`kerja.worker\` | Queues that may use only a part of the concurrency. |
+| \`alsoServe\` | \`kerja.worker\` | Queues served beside those that the handlers name. |
+| \`driver\` | \`sqlite\` | \`node:sqlite\` or \`better-sqlite3\`. Without it: the first safe one, in this order. |
+| \`allowUnsafeSqlite\` | \`sqlite\` | \`true\` accepts a SQLite version with the WAL-reset defect. |
+| \`allowNetworkFilesystem\` | \`sqlite\` | \`true\` accepts a file on a network filesystem that one machine alone uses. |
+`
+
+const INTRO = `# Options, defaults and limits
+
+Written by \`node scripts/write-options-doc.mjs\` from \`src/core/options.ts\`. A test fails when the two differ.
+
+Durations are text such as \`'250ms'\`, \`'30s'\`, \`'1h30m'\` or \`'2d'\`, or a number of milliseconds. An unknown option is an error (\`OPTION_UNKNOWN\`) that
+names the nearest known one.
+
+## Which value holds
+
+The first one given holds, from left to right: \`enqueue\`, then the definition, then the default.
+
+| Option | In \`enqueue\` | In \`defineJob\` | Fixed when |
+| --- | --- | --- | --- |
+| \`queue\` | yes | yes | at enqueue |
+| \`priority\` | yes | yes | at enqueue; \`kerja.jobs.update\` changes it |
+| \`maxAttempts\` | yes | yes | at enqueue; \`kerja.jobs.update\` changes it |
+| \`giveUpAfter\` | yes | yes | at enqueue |
+| \`group\` | yes, a text | yes, a function of the payload | at enqueue |
+| \`unique.key\`, \`unique.while\` | no | yes | at enqueue |
+| \`unique.whenTaken\`, \`unique.debounce\` | no | yes | they rule the enqueue itself |
+| \`version\` | no | yes | at enqueue |
+| \`delay\`, \`runAt\` | yes, one of them | no | at enqueue; \`kerja.jobs.update\` changes it |
+| \`startWithin\`, \`idempotencyKey\`, \`id\` | yes | no | at enqueue |
+| \`tags\` | yes | no | at enqueue; \`kerja.jobs.update\` changes it |
+| \`timeout\` | no | yes | read at each claim, from the definition of the worker |
+| \`backoff\`, \`onError\` | no | yes (\`onError\` in \`handle\`) | read when an attempt fails, from the worker |
+| \`retention\` | no | yes | read when the job ends, from the worker |
+| \`payload\`, \`upgrade\` | no | yes | checked at enqueue by the producer, parsed again at each run by the worker |
+
+So a deploy of new workers changes timeouts, waits and retention of jobs that are stored already. It does not change their queue, priority, attempts,
+keys or run time.
+
+The command line has an order of its own for the backend: \`--backend\`, then \`KERJA_URL\`, then the configuration file, then the default file.
+`
+
+const COUNT = new Intl.NumberFormat('en-US')
+
+function show(name, value) {
+  if (typeof value === 'string') return `\`'${value}'\``
+  if (/Ms$/.test(name)) return formatDuration(value)
+  if (/[bB]ytes/.test(name)) return `${value / 1024} KiB`
+  return COUNT.format(value)
+}
+
+function leaves(object, prefix = '') {
+  return Object.entries(object).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null ? leaves(value, `${prefix}${name}.`) : [[prefix + name, value]],
+  )
+}
+
+/** One table. A default without words, or words without a default, is an error: that is how a new one gets here. */
+function section(defaults, { title, text, options }, source) {
+  const found = leaves(defaults)
+  const names = found.map(([name]) => name)
+  const wordless = names.filter((name) => options[name] === undefined)
+  const strays = Object.keys(options).filter((name) => !names.includes(name))
+  if (wordless.length + strays.length > 0)
+    throw new Error(`${source}: without words in scripts/write-options-doc.mjs: [${wordless}]; in there but no default: [${strays}]`)
+  const rows = found.map(([name, value]) => {
+    const { where, means } = options[name]
+    return `| ${where === undefined ? '' : `\`${where}\``} | ${show(name, value)} | ${means} | \`${source}.${name}\` |`
+  })
+  return [`## ${title}`, '', text, '', '| Option | Default | Meaning | In the code |', '| --- | --- | --- | --- |', ...rows, ''].join('\n')
+}
+
+function render() {
+  const unknown = Object.keys(DEFAULTS).filter((group) => GROUPS[group] === undefined)
+  if (unknown.length > 0) throw new Error(`DEFAULTS has groups that scripts/write-options-doc.mjs does not know: ${unknown}`)
+  const sections = Object.keys(GROUPS).map((group) => section(DEFAULTS[group], GROUPS[group], group))
+  return `${[INTRO, ...sections, section(SQLITE_DEFAULTS, SQLITE, 'SQLITE_DEFAULTS')].join('\n')}${WITHOUT_DEFAULT}`
+}
+
+const page = render()
+if (!process.argv.includes('--check')) writeFileSync(PAGE, page)
+else if (readFileSync(PAGE, 'utf8') !== page) {
+  console.error('docs/options.md differs from the defaults. Build, then run: node scripts/write-options-doc.mjs')
+  process.exit(1)
+}

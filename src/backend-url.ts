@@ -1,0 +1,59 @@
+/** Backend URLs: which backend one names, and with what options. Secrets in them never reach a message. */
+import { resolve } from 'node:path'
+import { rejectUnknown } from './core/suggest.js'
+import { KerjaError, quote } from './errors.js'
+
+/** What a URL says, ready to be loaded. `key` is the same for URLs that mean the same store. */
+export type BackendAddress =
+  | { readonly scheme: 'memory'; readonly key: string }
+  | { readonly scheme: 'sqlite'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly path: string } }
+
+// Known by name, so that the message can say more than «unknown».
+const NOT_YET = ['postgres', 'postgresql', 'amqp', 'amqps', 'sqs', 'redis', 'rediss', 'mysql', 'mongodb']
+const SQLITE_QUERY = ['synchronous', 'driver', 'lockTimeoutMs', 'allowUnsafeSqlite', 'allowNetworkFilesystem']
+const EXAMPLES = "Use 'sqlite:jobs.db' (a file) or 'memory:' (this process only)."
+
+/** `folder` is what relative paths are relative to. @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} */
+export function parseBackendUrl(url: string, folder: string): BackendAddress {
+  const scheme = checkBackendUrl(url)
+  const rest = url.slice(scheme.length + 1)
+  if (scheme === 'memory') return { scheme, key: `memory:${rest}` }
+  const [location = '', query = ''] = rest.split('?', 2)
+  // `sqlite:///abs` and `sqlite://rel` as others write them.
+  const given = location.startsWith('//') ? location.slice(2) : location
+  if (given === '' || given.startsWith(':')) {
+    throw new KerjaError('OPTION_INVALID', `The backend URL ${quote(maskUrl(url))} names no file. ${EXAMPLES}`, { details: { option: 'backend' } })
+  }
+  const path = resolve(folder, given)
+  return { scheme, key: `sqlite:${path}?${query}`, options: { path, ...parseQuery(query) } }
+}
+
+/** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
+export function checkBackendUrl(url: string): BackendAddress['scheme'] {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === 'sqlite' || scheme === 'memory') return scheme
+  const shown = quote(maskUrl(url))
+  if (scheme !== undefined && NOT_YET.includes(scheme)) {
+    throw new KerjaError('BACKEND_UNKNOWN', `The backend ${shown} is of a kind this version of Kerja has no backend for. ${EXAMPLES}`, {
+      details: { scheme },
+    })
+  }
+  const hint = scheme === undefined || scheme.length === 1 ? ` Did you mean ${quote(`sqlite:${maskUrl(url)}`)}?` : ''
+  throw new KerjaError('BACKEND_UNKNOWN', `The backend ${shown} has no scheme that Kerja knows.${hint} ${EXAMPLES}`, {
+    details: { scheme: scheme ?? null },
+  })
+}
+
+/** The URL without what may be secret: user name, password and the values of its query. */
+export function maskUrl(url: string): string {
+  return url.replace(/\/\/[^/?#]*@/, '//***@').replace(/=[^&#]*/g, '=***')
+}
+
+function parseQuery(query: string): Readonly<Record<string, unknown>> {
+  const options: Record<string, unknown> = {}
+  for (const [name, value] of new URLSearchParams(query)) options[name] = name === 'lockTimeoutMs' ? Number(value) : toBoolean(value)
+  rejectUnknown(options, SQLITE_QUERY, 'the sqlite: URL')
+  return options
+}
+
+const toBoolean = (value: string): unknown => (value === 'true' ? true : value === 'false' ? false : value)

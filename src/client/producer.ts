@@ -1,0 +1,115 @@
+/** Enqueues: alone (coalesced with whatever else is enqueued meanwhile), many at once, on the caller's transaction, or synchronously. */
+import type { NewJob, PushResult } from '../contract/job.js'
+import { DEFAULTS } from '../core/options.js'
+import type { AnyJob, EnqueueOptions, JobRequest, TransactionHandle } from '../define/job.js'
+import { EnqueueTimeoutError, KerjaError, quote, UnsupportedError } from '../errors.js'
+import type { EventHub } from '../observe/events.js'
+import { createCoalescer } from './coalesce.js'
+import type { Connection } from './connection.js'
+import { withTimeout } from './deadlines.js'
+import { createEnqueueMany, type EnqueueManyOptions } from './enqueue-many.js'
+import type { WriteJobs } from './isolate.js'
+import type { JobOrigin, Preparer } from './prepare.js'
+import { type Receipt, toReceipt } from './receipt.js'
+
+/** Characters of payload in one write: about a mebibyte, so that a write stays short. */
+export const WRITE_CHARACTERS_MAX = 1_048_576
+const BATCHES_IN_FLIGHT_MAX = 2
+
+export interface ProducerParts {
+  readonly connection: Connection
+  readonly preparer: Preparer
+  readonly events: EventHub
+  readonly enqueueTimeoutMs: number
+}
+
+export interface Producer {
+  enqueue(job: AnyJob, payload: unknown, options?: EnqueueOptions): Promise<Receipt>
+  enqueueMany(requests: Iterable<JobRequest> | AsyncIterable<JobRequest>, options?: EnqueueManyOptions): Promise<readonly Receipt[]>
+  enqueueSync(job: AnyJob, payload: unknown, options: EnqueueOptions & { readonly tx: TransactionHandle }): Receipt
+  /** Like `enqueue`, from within the run of another job: the id is derived from that run. */
+  enqueueAs(job: AnyJob, payload: unknown, options: EnqueueOptions, origin: JobOrigin): Promise<Receipt>
+  /** Validates and encodes, without storing. */
+  prepareAs(job: AnyJob, payload: unknown, options: EnqueueOptions, origin: JobOrigin): NewJob | Promise<NewJob>
+  /** Stores a prepared job. */
+  push(job: NewJob): Promise<PushResult>
+  /** Resolves when nothing is on its way to the backend. */
+  idle(): Promise<void>
+}
+
+export function createProducer({ connection, preparer, events, enqueueTimeoutMs }: ProducerParts): Producer {
+  const write: WriteJobs = async (jobs) => (await connection.open()).queue.push(jobs)
+  const writeIn =
+    (tx: TransactionHandle): WriteJobs =>
+    async (jobs) =>
+      (await connection.open()).queue.push(jobs, { tx })
+
+  const coalescer = createCoalescer({
+    write,
+    jobsMax: DEFAULTS.enqueue.batchJobsMax,
+    charactersMax: WRITE_CHARACTERS_MAX,
+    batchesInFlightMax: BATCHES_IN_FLIGHT_MAX,
+    timeoutMs: enqueueTimeoutMs,
+  })
+
+  const announce = (job: NewJob, receipt: Receipt) => {
+    // A job in an open transaction is not durable yet, and whether it ever is only the caller will know.
+    if (receipt.durability !== 'queued' || !events.has('job.enqueued')) return
+    events.emit('job.enqueued', { id: receipt.id, kind: job.kind, queue: job.queue, duplicate: receipt.duplicate })
+  }
+
+  const enqueueFrom = async (job: AnyJob, payload: unknown, options: EnqueueOptions | undefined, origin: JobOrigin | undefined): Promise<Receipt> => {
+    const prepared = preparer.prepare(job, payload, options, origin)
+    const newJob = prepared instanceof Promise ? await prepared : prepared
+    const tx = options?.tx
+    if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
+    const receipt = toReceipt(newJob, await coalescer.push(newJob), 'queued')
+    announce(newJob, receipt)
+    return receipt
+  }
+
+  const pushIn = async (tx: TransactionHandle, job: NewJob): Promise<PushResult> => {
+    const results = await withTimeout(writeIn(tx)([job]), enqueueTimeoutMs, () => new EnqueueTimeoutError(job.id, enqueueTimeoutMs))
+    return results[0] as PushResult
+  }
+
+  return {
+    enqueue: (job, payload, options) => enqueueFrom(job, payload, options, undefined),
+    enqueueMany: createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs }),
+    enqueueSync: (job, payload, options) => {
+      const newJob = preparer.prepareSync(job, payload, options)
+      const { tx } = options ?? {}
+      if (tx === undefined) {
+        throw new KerjaError(
+          'TRANSACTION_INVALID',
+          'enqueueSync needs { tx }: the SQLite handle on which your transaction is open. Without one, `await kerja.enqueue(…)`.',
+        )
+      }
+      const results = pushSyncOf(connection)([newJob], { tx })
+      return toReceipt(newJob, results[0] as PushResult, 'in-transaction')
+    },
+    enqueueAs: (job, payload, options, origin) => enqueueFrom(job, payload, options, origin),
+    prepareAs: (job, payload, options, origin) => {
+      if (options.tx === undefined) return preparer.prepare(job, payload, options, origin)
+      throw new KerjaError(
+        'OPTION_INVALID',
+        `enqueueOnComplete(${quote(job?.kind)}) takes no tx: the job joins the completion. Give tx to ctx.complete.`,
+      )
+    },
+    push: (job) => coalescer.push(job),
+    idle: () => coalescer.idle(),
+  }
+}
+
+function pushSyncOf(connection: Connection) {
+  const backend = connection.opened()
+  if (backend === null) {
+    throw new KerjaError(
+      'BACKEND_UNAVAILABLE',
+      'enqueueSync cannot open the backend, since opening is asynchronous. Call `await kerja.open()` once when the program starts.',
+    )
+  }
+  const { pushSync } = backend.queue
+  if (pushSync !== undefined) return pushSync
+  throw new UnsupportedError(backend.name, 'enqueue synchronously', 'Use `await kerja.enqueue(…)`.')
+}

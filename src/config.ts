@@ -1,0 +1,94 @@
+/** What Kerja itself can be told, checked once: by `new Kerja(…)` and by the configuration file that the command line reads. */
+import { checkBackendUrl } from './backend-url.js'
+import type { Backend } from './contract/backend.js'
+import { type Duration, parseDuration } from './core/duration.js'
+import { DEFAULTS } from './core/options.js'
+import { rejectUnknown } from './core/suggest.js'
+import { KerjaError, quote } from './errors.js'
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
+
+/** `setTimeout` cannot wait longer, and an enqueue should not. */
+const ENQUEUE_TIMEOUT_MS_MAX = 24 * 60 * 60_000
+
+export interface KerjaOptions {
+  /**
+   * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'memory:'`, or a backend made by `sqlite(…)` or `memory(…)`.
+   * @default the environment's KERJA_URL, else `kerja.db` beside the nearest package.json (an error with NODE_ENV=production)
+   */
+  readonly backend?: string | Backend
+  /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
+  readonly enqueueTimeout?: Duration
+  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. @default 'info' */
+  readonly logger?: Logger | LogLevel
+}
+
+/** A configuration file's content: `export default defineConfig({ … })` in `kerja.config.ts`. `new Kerja(config)` takes it too. */
+export interface KerjaConfig extends KerjaOptions {
+  /** The file that makes the worker, relative to the configuration file: for `kerja worker` and `kerja dev`. */
+  readonly worker?: string
+}
+
+export interface ResolvedKerjaOptions {
+  /** null: to be found in the environment at first use. */
+  readonly backend: string | Backend | null
+  readonly enqueueTimeoutMs: number
+  readonly logger: Logger
+}
+
+/**
+ * Gives its argument back, checked and typed.
+ * @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN}
+ * @example export default defineConfig({ backend: 'sqlite:jobs.db', worker: './worker.ts' })
+ */
+export function defineConfig(config: KerjaConfig): KerjaConfig {
+  resolveKerjaOptions(config, 'defineConfig()')
+  return Object.freeze({ ...config })
+}
+
+/** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
+export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
+  if (typeof config !== 'object' || config === null) throw new KerjaError('OPTION_INVALID', `${where} takes an object; got ${quote(config)}.`)
+  rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'worker'], where)
+  if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
+    throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
+  }
+  const range = { minMs: 1, maxMs: ENQUEUE_TIMEOUT_MS_MAX }
+  return {
+    backend: config.backend === undefined ? null : checkBackend(config.backend),
+    enqueueTimeoutMs: parseDuration(config.enqueueTimeout ?? DEFAULTS.enqueue.timeoutMs, 'enqueueTimeout', range),
+    logger: checkLogger(config.logger ?? 'info'),
+  }
+}
+
+function checkBackend(backend: string | Backend): string | Backend {
+  if (typeof backend === 'string') {
+    checkBackendUrl(backend)
+    return backend
+  }
+  if (typeof backend === 'object' && backend !== null && typeof backend.open === 'function' && typeof backend.queue === 'object') return backend
+  throw new KerjaError(
+    'OPTION_INVALID',
+    `backend must be a URL such as 'sqlite:jobs.db' or a backend made by sqlite(…) or memory(…); got ${quote(backend)}.`,
+    {
+      details: { option: 'backend' },
+    },
+  )
+}
+
+function checkLogger(logger: Logger | LogLevel): Logger {
+  if (typeof logger === 'string' && LOG_LEVELS.includes(logger)) return createLogger(logger)
+  if (
+    typeof logger === 'object' &&
+    logger !== null &&
+    (['debug', 'info', 'warn', 'error'] as const).every((level) => typeof logger[level] === 'function')
+  ) {
+    return logger
+  }
+  throw new KerjaError(
+    'OPTION_INVALID',
+    `logger must have debug, info, warn and error, or be one of ${LOG_LEVELS.join(', ')}; got ${quote(logger)}.`,
+    {
+      details: { option: 'logger' },
+    },
+  )
+}

@@ -1,0 +1,87 @@
+/** Every default and limit of Kerja, in one place, with units in the names. docs/options.md is written from it. */
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+export const DEFAULTS = Object.freeze({
+  job: Object.freeze({
+    queue: 'default',
+    priority: 'normal',
+    version: 1,
+    /** Counts the first run. */
+    maxAttempts: 10,
+    backoff: Object.freeze({ firstMs: 5 * second, factor: 2, maxMs: hour, jitter: 'full' }),
+    /** One attempt. */
+    timeoutMs: 15 * minute,
+    completedRetentionMs: day,
+    failedRetentionMs: 30 * day,
+  }),
+  enqueue: Object.freeze({
+    /** How long `enqueue` waits for the backend's confirmation. */
+    timeoutMs: 3 * second,
+    idempotencyTtlMs: 7 * day,
+    /** Jobs in one write. */
+    batchJobsMax: 1_000,
+    /** Jobs validated and encoded before the event loop gets a turn. */
+    sliceJobsMax: 250,
+  }),
+  payload: Object.freeze({
+    /** Encoded, UTF-8. */
+    bytesMax: 256 * 1024,
+    depthMax: 64,
+  }),
+  worker: Object.freeze({
+    concurrency: 10,
+    concurrencyMax: 10_000,
+    /** From the stop signal to the abort of what still runs. Below the 30 s that orchestrators grant. */
+    shutdownGraceMs: 25 * second,
+    /** After the abort, before leases are released under handlers that ignore it. */
+    abortGraceMs: 2 * second,
+    heartbeatMs: 2 * second,
+    leaseMs: 10 * second,
+    /** Added to an attempt's timeout before the store takes the job away. */
+    leaseGraceMs: 10 * second,
+    /** The longest sleep between claims while idle: bounds every lost wake-up. */
+    pollMs: second,
+    /** Waits after a failed call to the backend. */
+    retryFirstMs: 100,
+    retryMaxMs: 5 * second,
+    /** Handlers that ignore their abort before the worker drains and exits for a restart. */
+    overrunsMax: 10,
+    /** The longest pause of normal claiming to become empty for a suspect. */
+    suspectDrainMs: 30 * second,
+    /** Coalescing of progress and log writes. */
+    recordMs: 200,
+    logLinesMax: 1_000,
+    logLineCharactersMax: 4_096,
+  }),
+  maintenance: Object.freeze({
+    rescueMs: second,
+    rescueJobsMax: 500,
+    expireMs: second,
+    pruneMs: 10 * second,
+    batchJobsMax: 500,
+    leaderTtlMs: 10 * second,
+    scheduleMs: 500,
+    schedulesMax: 100,
+    /** Ticks created at once after an outage with `missed: 'all'`. */
+    ticksMax: 100,
+  }),
+  ledger: Object.freeze({
+    pageJobs: 50,
+    pageJobsMax: 200,
+    countCap: 10_000,
+    statsWindowMs: 5 * minute,
+  }),
+  watch: Object.freeze({
+    pollMs: 250,
+    resultTimeoutMs: 30 * second,
+  }),
+  names: Object.freeze({
+    charactersMax: 200,
+    keyCharactersMax: 512,
+    tagsMax: 20,
+  }),
+} as const)

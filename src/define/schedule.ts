@@ -1,0 +1,53 @@
+/** A recurring rule that enqueues a job. */
+import { validateRule } from '../core/cron.js'
+import { type Duration, parseDuration } from '../core/duration.js'
+import { checkName, checkWord } from '../core/names.js'
+import { rejectUnknown } from '../core/suggest.js'
+import type { JobRequest } from './definition.js'
+
+export interface ScheduleOptions {
+  /** Five fields, or six with seconds first. Not with `every`. */
+  readonly cron?: string
+  /** From 1 s. Ticks are multiples of it since 1970, so every process agrees. Not with `cron`. */
+  readonly every?: Duration
+  /**
+   * An IANA name. Where the clocks go forward, a run in the gap starts at the shift; where they go back, a fixed time runs once.
+   * @default 'UTC'
+   */
+  readonly timeZone?: string
+  /** Ticks missed while nothing ran: none, one for all of them, or each. @default 'once' */
+  readonly missed?: 'skip' | 'once' | 'all'
+  /** While the last tick's job is not ended: enqueue another, or leave the tick out. @default 'allow' */
+  readonly overlap?: 'allow' | 'skip'
+}
+
+export interface ScheduleDeclaration {
+  readonly name: string
+  readonly request: JobRequest
+  readonly rule: { readonly cron: string | null; readonly everyMs: number | null; readonly timeZone: string }
+  readonly missed: 'skip' | 'once' | 'all'
+  readonly overlap: 'allow' | 'skip'
+}
+
+/**
+ * Declares a schedule; give it to a worker (`schedules: […]`) or to `kerja.schedules.upsert`.
+ * @throws {SCHEDULE_INVALID} {OPTION_UNKNOWN} {OPTION_INVALID}
+ * @example defineSchedule('nightly', report.with({}), { cron: '0 2 * * *', timeZone: 'Asia/Jakarta', missed: 'once', overlap: 'skip' })
+ */
+export function defineSchedule(name: string, request: JobRequest, options: ScheduleOptions): ScheduleDeclaration {
+  checkName(name, 'schedule name')
+  rejectUnknown(options, ['cron', 'every', 'timeZone', 'missed', 'overlap'], `defineSchedule('${name}')`)
+  const rule = {
+    cron: options.cron ?? null,
+    everyMs: options.every === undefined ? null : parseDuration(options.every, 'every', { minMs: 1_000 }),
+    timeZone: options.timeZone ?? 'UTC',
+  }
+  validateRule(rule, name)
+  return Object.freeze({
+    name,
+    request,
+    rule: Object.freeze(rule),
+    missed: checkWord(options.missed ?? 'once', 'missed', ['skip', 'once', 'all']),
+    overlap: checkWord(options.overlap ?? 'allow', 'overlap', ['allow', 'skip']),
+  })
+}

@@ -1,0 +1,43 @@
+/**
+ * Turns due schedules into jobs. The leader does it; should two do it, the store lets one through: a firing names the `nextAt` it starts
+ * from, moves it on and creates the jobs in one step, and a tick's job has an id made of schedule and instant.
+ */
+import type { Backend } from '../contract/backend.js'
+import type { ScheduleRecord } from '../contract/coordination.js'
+import type { NewJob } from '../contract/job.js'
+import { planTicks } from '../core/cron.js'
+import { DEFAULTS } from '../core/options.js'
+import type { Duty } from '../maintenance/duty.js'
+import type { EventHub } from '../observe/events.js'
+
+export interface SchedulerOptions {
+  readonly coordination: Backend['coordination']
+  readonly toTickJob: (template: NewJob, schedule: string, instant: number) => NewJob
+  readonly events: EventHub
+}
+
+/** Beyond any date a schedule is asked about: a rule that never fires again rests here. */
+export const NEVER_AT = 8_640_000_000_000_000
+
+export function createScheduler(options: SchedulerOptions): Duty {
+  const { coordination, events } = options
+  const fire = async (schedule: ScheduleRecord, now: number): Promise<void> => {
+    const { name, nextAt, missed, overlap, template } = schedule
+    const plan = planTicks({ rule: schedule, nextAt, now, missed, limit: DEFAULTS.maintenance.ticksMax })
+    const jobs = plan.instants.map((instant) => options.toTickJob(template, name, instant))
+    const jobIds = await coordination.fireSchedule({ name, expectedNextAt: nextAt, nextAt: plan.nextAt ?? NEVER_AT, overlap, jobs })
+    if (jobIds !== null && jobIds.length > 0) events.emit('schedule.fired', { schedule: name, jobIds })
+  }
+  return {
+    name: 'schedules',
+    everyMs: DEFAULTS.maintenance.scheduleMs,
+    leader: true,
+    async run() {
+      const { now, due } = await coordination.dueSchedules({ limit: DEFAULTS.maintenance.schedulesMax })
+      // One broken schedule must not keep the others from firing.
+      const results = await Promise.allSettled(due.map((schedule) => fire(schedule, now)))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    },
+  }
+}

@@ -1,0 +1,129 @@
+// Imports point one way, files stay readable, core stays pure. The table is the one of docs/architecture.md.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const src = resolve(import.meta.dirname, '../src')
+
+/** Folder (or top-level file) → what it may import besides itself. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  'errors.ts': [],
+  core: ['errors.ts'],
+  define: ['core', 'errors.ts'],
+  contract: ['core'],
+  observe: ['contract', 'core'],
+  client: ['contract', 'core', 'define', 'errors.ts', 'observe'],
+  maintenance: ['contract', 'core', 'errors.ts', 'observe'],
+  // A scheduler is a duty; a worker runs the duties.
+  scheduler: ['contract', 'core', 'errors.ts', 'observe', 'maintenance'],
+  'version.ts': [],
+  worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
+  'backends/memory': ['contract', 'core', 'errors.ts'],
+  'backends/sqlite': ['contract', 'core', 'errors.ts'],
+  'open-backend.ts': ['backend-url.ts', 'contract', 'core', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
+  'backend-url.ts': ['core', 'errors.ts'],
+  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'errors.ts', 'observe', 'worker', 'open-backend.ts'],
+  'index.ts': ['client', 'contract', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
+  'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'kerja.ts', 'observe', 'contract'],
+  testing: ['contract', 'core', 'errors.ts', 'backends/memory'],
+  cli: ['index.ts', 'version.ts'],
+}
+const PACKAGES: Record<string, readonly string[]> = {
+  core: ['croner'],
+  define: ['@standard-schema/spec'],
+  client: ['@standard-schema/spec'],
+  cli: ['commander', 'jiti'],
+}
+/** Runs in a browser. */
+const NODE_FREE = ['core', 'define', 'errors.ts']
+const LINES_MAX = 400
+
+interface SourceFile {
+  readonly path: string
+  readonly unit: string
+  readonly text: string
+}
+
+const unitOf = (path: string): string => {
+  const parts = relative(src, path).split(sep)
+  return parts[0] === 'backends' ? `backends/${parts[1]}` : (parts[0] as string)
+}
+const sources: readonly SourceFile[] = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .map((name) => join(src, name))
+  .map((path) => ({ path, unit: unitOf(path), text: readFileSync(path, 'utf8') }))
+
+// A statement's names may span lines; nothing quoted stands between the keyword and its `from`.
+const IMPORTS =
+  /^import\s+(?:type\s+)?[\w*{][^'"]*?\sfrom\s'([^']+)'|^export\s+(?:type\s+)?[*{][^'"=(]*?\sfrom\s'([^']+)'|^import\s'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm
+const importsOf = ({ text }: SourceFile): string[] =>
+  [...text.matchAll(IMPORTS)].map((match) => match.slice(1).find((specifier) => specifier !== undefined) as string)
+const resolved = (file: SourceFile, specifier: string): string => resolve(dirname(file.path), specifier).replace(/\.js$/, '.ts')
+
+describe('architecture', () => {
+  it('has a place in the table for every folder', () => {
+    expect([...new Set(sources.map((file) => file.unit))].filter((unit) => !(unit in MAY_IMPORT))).toEqual([])
+  })
+
+  it('imports point one way', () => {
+    const breaches = sources.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => unitOf(resolved(file, specifier)))
+        .filter((unit) => unit !== file.unit && !MAY_IMPORT[file.unit]?.includes(unit))
+        .map((unit) => `${relative(src, file.path)} → ${unit}`),
+    )
+    expect(breaches).toEqual([])
+  })
+
+  it('outside packages are the ones allowed', () => {
+    const breaches = sources.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+        .filter((specifier) => !PACKAGES[file.unit]?.includes(specifier))
+        .map((specifier) => `${relative(src, file.path)} → ${specifier}`),
+    )
+    expect(breaches).toEqual([])
+  })
+
+  it('core and define import nothing of Node', () => {
+    const breaches = sources
+      .filter((file) => NODE_FREE.includes(file.unit))
+      .flatMap((file) => importsOf(file).filter((specifier) => specifier.startsWith('node:')))
+    expect(breaches).toEqual([])
+  })
+
+  it('has no import cycle', () => {
+    const graph = new Map(
+      sources.map((file) => [
+        file.path,
+        importsOf(file)
+          .filter((specifier) => specifier.startsWith('.'))
+          .map((specifier) => resolved(file, specifier)),
+      ]),
+    )
+    const done = new Set<string>()
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path))
+        throw new Error(`cycle: ${[...trail.slice(trail.indexOf(path)), path].map((step) => relative(src, step)).join(' → ')}`)
+      if (done.has(path)) return
+      for (const next of graph.get(path) ?? []) visit(next, [...trail, path])
+      done.add(path)
+    }
+    for (const path of graph.keys()) visit(path, [])
+  })
+
+  it('keeps files readable in one sitting', () => {
+    expect(sources.filter((file) => file.text.split('\n').length > LINES_MAX).map((file) => relative(src, file.path))).toEqual([])
+  })
+
+  it('knows its own version', () => {
+    const { version } = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as { version: string }
+    expect(readFileSync(join(src, 'version.ts'), 'utf8')).toContain(`'${version}'`)
+  })
+
+  it('reads the environment only where it may', () => {
+    const readers = sources.filter((file) => /process\.env\b/.test(file.text)).map((file) => file.unit)
+    expect([...new Set(readers)].filter((unit) => unit !== 'cli' && unit !== 'open-backend.ts')).toEqual([])
+  })
+})

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // Tests in test/ import the package by its own name and so run what is shipped: dist/.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // Threads and file locks are part of what is tested: a process of its own for each file.
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+})
