@@ -10,7 +10,7 @@ import type { Engine } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
-import { wakePathOf } from './wake.js'
+import { type WakeKind, wakePathOf } from './wake.js'
 import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement, type WireLane } from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
@@ -71,14 +71,20 @@ export function createBackend(config: StoreConfig): Backend {
 function createQueue(config: StoreConfig, use: Use): Queue {
   const transactions = createTransactions(config)
 
-  /** The commit is the caller's and unseen, so others are told more than once that there may be work. */
-  function hint(engine: Engine): void {
+  const hinting = new Set<string>()
+
+  /** The commit is the caller's and unseen, so listeners are told more than once that there may be something. */
+  function hint(engine: Engine, kind: WakeKind): void {
     for (const delayMs of COMMIT_GUESSES_MS) {
+      const name = `${kind} ${delayMs}`
+      if (hinting.has(name)) continue
+      hinting.add(name)
       setTimeout(() => {
-        engine.wake('available')
-        // Another process; a missing file means that nobody there listens.
+        hinting.delete(name)
+        engine.wake(kind)
         const now = new Date()
-        utimes(wakePathOf(realPathOf(config.path), 'available'), now, now, () => undefined)
+        // A missing file means that no other process listens.
+        utimes(wakePathOf(realPathOf(config.path), kind), now, now, () => undefined)
       }, delayMs).unref()
     }
   }
@@ -86,14 +92,15 @@ function createQueue(config: StoreConfig, use: Use): Queue {
   const pushIn = (jobs: readonly NewJob[], tx: unknown): PushResult[] => {
     const engine = use()
     const results = transactions.push(tx, jobs)
-    hint(engine)
+    hint(engine, 'available')
     return results
   }
 
   const settleIn = (settlements: readonly Settlement[], tx: unknown): SettleResult[] => {
     const engine = use()
     const results = transactions.settle(tx, settlements)
-    hint(engine)
+    hint(engine, 'available')
+    hint(engine, 'changed')
     return results
   }
 
