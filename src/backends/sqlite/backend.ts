@@ -3,6 +3,7 @@ import { utimes } from 'node:fs'
 import type { Backend, Queue } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { Coordination } from '../../contract/coordination.js'
+import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
 import type { Ledger } from '../../contract/ledger.js'
 import { KerjaError } from '../../errors.js'
 import type { Engine } from './engine.js'
@@ -88,25 +89,29 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     }
   }
 
+  function pushIn(engine: Engine, jobs: readonly NewJob[], tx: unknown): readonly PushResult[] {
+    const results = transactions.push(tx, jobs)
+    hint(engine, 'available')
+    return results
+  }
+
+  function settleIn(engine: Engine, settlements: readonly Settlement[], tx: unknown): readonly SettleResult[] {
+    const results = transactions.settle(tx, settlements)
+    hint(engine, 'available')
+    hint(engine, 'changed')
+    return results
+  }
+
   return {
     async push(jobs, options) {
       const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.push(options.tx, jobs)
-        hint(engine, 'available')
-        return results
-      }
+      if (options?.tx !== undefined) return pushIn(engine, jobs, options.tx)
       return decodePushResults(
         await engine.call('push', jobs.map(encodeJob)),
         jobs.map(({ id }) => id),
       )
     },
-    pushSync(jobs, { tx }) {
-      const engine = use()
-      const results = transactions.push(tx, jobs)
-      hint(engine, 'available')
-      return results
-    },
+    pushSync: (jobs, { tx }) => pushIn(use(), jobs, tx),
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
@@ -114,14 +119,10 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     },
     async settle(settlements, options) {
       const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.settle(options.tx, settlements)
-        hint(engine, 'available')
-        hint(engine, 'changed')
-        return results
-      }
+      if (options?.tx !== undefined) return settleIn(engine, settlements, options.tx)
       return engine.call('settle', settlements.map(encodeSettlement))
     },
+    settleSync: (settlements, { tx }) => settleIn(use(), settlements, tx),
     async lapsed({ limit }) {
       return use().call('lapsed', limit)
     },
