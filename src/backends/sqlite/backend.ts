@@ -89,15 +89,13 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     }
   }
 
-  const pushIn = (jobs: readonly NewJob[], tx: unknown): PushResult[] => {
-    const engine = use()
+  function pushIn(engine: Engine, jobs: readonly NewJob[], tx: unknown): readonly PushResult[] {
     const results = transactions.push(tx, jobs)
     hint(engine, 'available')
     return results
   }
 
-  const settleIn = (settlements: readonly Settlement[], tx: unknown): SettleResult[] => {
-    const engine = use()
+  function settleIn(engine: Engine, settlements: readonly Settlement[], tx: unknown): readonly SettleResult[] {
     const results = transactions.settle(tx, settlements)
     hint(engine, 'available')
     hint(engine, 'changed')
@@ -106,23 +104,25 @@ function createQueue(config: StoreConfig, use: Use): Queue {
 
   return {
     async push(jobs, options) {
-      if (options?.tx !== undefined) return pushIn(jobs, options.tx)
+      const engine = use()
+      if (options?.tx !== undefined) return pushIn(engine, jobs, options.tx)
       return decodePushResults(
-        await use().call('push', jobs.map(encodeJob)),
+        await engine.call('push', jobs.map(encodeJob)),
         jobs.map(({ id }) => id),
       )
     },
-    pushSync: (jobs, { tx }) => pushIn(jobs, tx),
+    pushSync: (jobs, { tx }) => pushIn(use(), jobs, tx),
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
       return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[3]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
-      if (options?.tx !== undefined) return settleIn(settlements, options.tx)
-      return use().call('settle', settlements.map(encodeSettlement))
+      const engine = use()
+      if (options?.tx !== undefined) return settleIn(engine, settlements, options.tx)
+      return engine.call('settle', settlements.map(encodeSettlement))
     },
-    settleSync: (settlements, { tx }) => settleIn(settlements, tx),
+    settleSync: (settlements, { tx }) => settleIn(use(), settlements, tx),
     async lapsed({ limit }) {
       return use().call('lapsed', limit)
     },
