@@ -106,8 +106,11 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     async push(jobs, options) {
       const engine = use()
       if (options?.tx !== undefined) return pushIn(engine, jobs, options.tx)
+      const pushed = engine.call('push', jobs.map(encodeJob))
+      // Before the commit: an idle worker of this process then asks in the same turn, and its claim shares the commit with the jobs it finds.
+      engine.wake('available')
       return decodePushResults(
-        await engine.call('push', jobs.map(encodeJob)),
+        await pushed,
         jobs.map(({ id }) => id),
       )
     },
