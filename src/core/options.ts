@@ -25,7 +25,7 @@ export const DEFAULTS = Object.freeze({
     /** Jobs in one write. */
     batchJobsMax: 1_000,
     /** Jobs validated and encoded before the event loop gets a turn. */
-    sliceJobsMax: 250,
+    sliceJobsMax: 500,
   }),
   payload: Object.freeze({
     /** Encoded, UTF-8. */
