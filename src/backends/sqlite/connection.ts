@@ -11,7 +11,7 @@ export const WAL_BYTES_MAX = 64 * 1024 * 1024
 /** Pages in the journal that start a checkpoint. */
 const WAL_CHECKPOINT_PAGES = 2_000
 /** Small on purpose: the system caches the file, and SQLite walks its own cache at each commit (measured: 2 us per job between 32 and 4 MiB). */
-const CACHE_KIB = 4 * 1024
+const CACHE_KIB = 2 * 1024
 /** Only the owner may read jobs: payloads hold what the application put in them. */
 export const FILE_MODE = 0o600
 
