@@ -4,7 +4,7 @@ import { makePayload } from './payload.mjs'
 import { median, percentile } from './statistics.mjs'
 
 const PAUSE_MS = { min: 2, max: 10 }
-const WARM_UP = 20
+const WARM_UP = 300
 
 /** A start that belongs to another job, or lies before its own enqueue, is a fault of the measurement: no figure is better than a wrong one. */
 function latencyOf(start, number, enqueuedAt) {

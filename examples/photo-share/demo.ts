@@ -1,6 +1,6 @@
 /**
- * The demo: people use a photo-sharing application while its workers send letters, make pictures, charge orders, and one of them is killed. It ends with a
- * summary of what was measured, and with exit code 1 if anything was lost or done twice. `--keep` leaves the application running.
+ * The demo: people use a photo-sharing application while its workers send letters, make pictures, charge orders, and one of them is killed.
+ * It ends with a summary of what was measured, and with exit code 1 if anything was lost or done twice. `--keep` leaves the application running.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -42,7 +42,8 @@ async function tidyUp(): Promise<void> {
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'photo-share-'))
-  undo.push(() => (keep ? console.log(`The data is in ${folder}`) : rmSync(folder, { recursive: true, force: true })))
+  // After a failure somebody will want the data and the logs.
+  undo.push(() => (keep || process.exitCode === 1 ? console.log(`Data and logs are in ${folder}`) : rmSync(folder, { recursive: true, force: true })))
   for (const name of ['data', 'logs']) mkdirSync(join(folder, name))
   return folder
 }
@@ -165,8 +166,10 @@ const interrupted = new Promise<void>((resolve) => {
 
 try {
   await Promise.race([main(), interrupted])
-} finally {
-  await tidyUp()
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
 }
+await tidyUp()
 // Interrupted visitors have timers that would keep this process.
 process.exit(process.exitCode ?? INTERRUPTED)

@@ -18,8 +18,8 @@ export interface BackoffPolicy {
 export function backoffMs(policy: BackoffPolicy, attempt: number, random: () => number): number {
   // Not Math.max, which lets NaN through.
   const failuresBefore = attempt > 1 ? attempt - 1 : 0
-  const grown = policy.firstMs * policy.factor ** failuresBefore
-  // 0 × Infinity is NaN: a first wait of nothing stays nothing, however often it is multiplied.
+  // 1 to the power of Infinity is NaN, and so is 0 × Infinity: what does not grow is not raised, and nothing stays nothing.
+  const grown = policy.factor === 1 ? policy.firstMs : policy.firstMs * policy.factor ** failuresBefore
   const wait = policy.firstMs > 0 ? Math.min(grown, policy.maxMs) : 0
   return Math.max(0, Math.round(jittered(wait, policy.jitter, random)))
 }

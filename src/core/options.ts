@@ -25,7 +25,7 @@ export const DEFAULTS = Object.freeze({
     /** Jobs in one write. */
     batchJobsMax: 1_000,
     /** Jobs validated and encoded before the event loop gets a turn. */
-    sliceJobsMax: 250,
+    sliceJobsMax: 500,
   }),
   payload: Object.freeze({
     /** Encoded, UTF-8. */
@@ -45,6 +45,11 @@ export const DEFAULTS = Object.freeze({
     leaseGraceMs: 10 * second,
     /** The longest sleep between claims while idle: bounds every lost wake-up. */
     pollMs: second,
+    /** Handlers whose mean run is below this count as quick: a worker of at least 8 slots then claims up to another round ahead. */
+    prefetchRunMsMax: 2,
+    prefetchJobsMax: 1_000,
+    /** A job claimed ahead that has waited this long for a slot is given back. */
+    prefetchWaitMs: 100,
     /** Waits after a failed call to the backend. */
     retryFirstMs: 100,
     retryMaxMs: 5 * second,

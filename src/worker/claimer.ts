@@ -1,6 +1,6 @@
 /**
- * Decides when to claim and how much: never more than the free slots, in at most two claims at a time so that the store works on one
- * while handlers run the other. Sleeps only when a claim came back short, until a wake-up, the next due time or the poll, whichever is first.
+ * Decides when to claim and how much: never more than the free slots (and what prefetch allows), in at most two claims at a time so that
+ * the store works on one while handlers run the other. Sleeps only when a claim came back short, until a wake-up, the next due time or the poll, whichever is first.
  *
  * States: open (claiming), closed (draining). `appetite` is what is known of the store: `more` (the last claim was full), `maybe` (woken, due or
  * never asked: one claim to find out), `none` (the last claim came back short).
@@ -21,6 +21,8 @@ export interface ClaimerOptions {
   readonly claim: (request: ClaimRequest) => Promise<ClaimResult>
   readonly onJobs: (jobs: readonly ClaimedJob[]) => void
   readonly onTrouble: (error: unknown) => void
+  /** Jobs that may be claimed beyond the slots now. */
+  readonly allowance: () => number
   /** Whether another claim may go out now: false while settlements pile up or leases are stale. */
   readonly mayClaim: () => boolean
   /** Asks for the right to become empty for a suspect. */
@@ -48,9 +50,10 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.#options = options
-    this.#suspects = createSuspects({ askToDrain: options.askToDrain, onChange: () => this.pump(), onTrouble: options.onTrouble })
+    this.#suspects = createSuspects({ askToDrain: options.askToDrain, onChange: () => this.wake(), onTrouble: options.onTrouble })
   }
 
+  /** Jobs claimed and not ended. */
   get runningCount(): number {
     return this.#runningCount
   }
@@ -84,7 +87,7 @@ export class Claimer {
 
   /** Claims now if it is worth it. Called once per turn of the worker. */
   pump(): void {
-    const { concurrency, mayClaim } = this.#options
+    const { concurrency, allowance, mayClaim } = this.#options
     const claimsMax = this.#appetite === 'more' ? CLAIMS_IN_FLIGHT_MAX : 1
     if (this.#closed || this.#aloneRunning || this.#appetite === 'none' || this.#claimsInFlight >= claimsMax) return
     this.#heldBack = !mayClaim()
@@ -96,10 +99,11 @@ export class Claimer {
       return
     }
     if (suspect === 'fetch') return void this.#send(1, this.#openQueues(1), true)
-    const free = concurrency - this.#runningCount - this.#requestedCount
-    const limit = Math.min(free, Math.ceil(concurrency / CLAIMS_IN_FLIGHT_MAX))
+    const capacity = concurrency + allowance()
+    const free = capacity - this.#runningCount - this.#requestedCount
+    const limit = Math.min(free, Math.ceil(capacity / CLAIMS_IN_FLIGHT_MAX))
     // While a claim is out, a small one is not worth a second write: the slots that free meanwhile join the next.
-    if (limit <= 0 || (this.#claimsInFlight > 0 && limit < concurrency / 4)) return
+    if (limit <= 0 || (this.#claimsInFlight > 0 && limit < capacity / 4)) return
     const queues = this.#openQueues(limit)
     let room = 0
     for (const own of queues.values()) room += own

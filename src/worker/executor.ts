@@ -15,6 +15,7 @@ import { KerjaError, LeaseLostError } from '../errors.js'
 import type { Active } from './active.js'
 import { Run, type RunServices } from './context.js'
 import { createJudge, type Judge, type JudgeOptions } from './judge.js'
+import { monotonicMs } from './monotonic.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
 import { startTimer } from './timer.js'
@@ -23,8 +24,8 @@ import { isThenable, outcomeOf } from './values.js'
 export interface ExecutorOptions extends JudgeOptions {
   readonly handlers: ReadonlyMap<string, Handler>
   readonly settler: Settler
-  /** The slot of the job is free. */
-  readonly onDone: (job: ClaimedJob) => void
+  /** The slot of the job is free, after a run of `runMs`. */
+  readonly onDone: (job: ClaimedJob, runMs: number) => void
   /** How many handlers are past their time and do not heed their signal. */
   readonly onOverrun: (count: number) => void
 }
@@ -121,7 +122,7 @@ export class Executor {
   }
 
   #begin(entry: Active, handler: Handler): void {
-    entry.startedAtMs = performance.now()
+    entry.startedAtMs = monotonicMs()
     const { timeoutMs } = handler.job.options
     if (timeoutMs !== null) entry.timer = startTimer(timeoutMs, () => this.#expire(entry, timeoutMs))
     const { events } = this.#options
@@ -152,7 +153,7 @@ export class Executor {
     if (entry.overrun) this.#overrunCount -= 1
     if (outcome === null) this.#acknowledged(entry, COMPLETED_BY_HANDLER, 'settled')
     else this.#send(entry, outcome)
-    this.#options.onDone(entry.job)
+    this.#options.onDone(entry.job, monotonicMs() - entry.startedAtMs)
   }
 
   #send(entry: Active, outcome: SettlementOutcome): void {

@@ -142,8 +142,7 @@ function createReporter(events: EventHub): Judge['report'] {
     if (result === 'superseded') return events.emit('job.cancelled', { id, kind, queue, reason: 'superseded' })
     switch (outcome.outcome) {
       case 'complete':
-        if (events.has('job.completed'))
-          events.emit('job.completed', { id, kind, queue, attempt, token, durationMs: performance.now() - startedAtMs })
+        if (events.has('job.completed')) events.emit('job.completed', { id, kind, queue, attempt, token, durationMs: monotonicMs() - startedAtMs })
         return
       case 'retry':
         return events.emit('job.retried', { id, kind, queue, attempt, token, delayMs: outcome.delayMs, failure: outcome.failure })

@@ -18,6 +18,7 @@ import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
 import { monotonicMs } from './monotonic.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
+import { Prefetch } from './prefetch.js'
 import { createRecorder, type Recorder } from './recorder.js'
 import { checkTimeouts, declareSchedules, registrationOf } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
@@ -36,6 +37,7 @@ export class Worker {
   #settler!: Settler
   #recorder!: Recorder
   #executor!: Executor
+  #prefetch!: Prefetch
   #claimer!: Claimer
   #leases: LeaseKeeper | undefined
   #duties: DutyRunner | undefined
@@ -143,6 +145,7 @@ export class Worker {
     this.#state = 'draining'
     this.#stopListening?.()
     const deadlineMs = performance.now() + this.#options.shutdownGraceMs
+    this.#prefetch.clear()
     await within(this.#claimer.close(), this.#options.shutdownGraceMs)
     await this.#untilEmpty(deadlineMs - performance.now())
     if (this.runningCount > 0) {
@@ -202,12 +205,18 @@ export class Worker {
       events,
       logger,
       random: Math.random,
-      onDone: (job) => this.#done(job),
+      onDone: (job, runMs) => this.#done(job, runMs),
       onOverrun: (count) => this.#overrun(count),
       holds: async (job) => {
         const [record] = await ledger.get([job.jobId])
         return record?.state === 'completed' && record.token === job.token
       },
+    })
+    this.#prefetch = new Prefetch({
+      concurrency: this.#options.concurrency,
+      start: (job, claimedAtMs) => this.#executor.start(job, claimedAtMs),
+      giveBack: (jobs) => this.#giveBack(jobs),
+      now: monotonicMs,
     })
     this.#claimer = this.#createClaimer(onTrouble)
     this.#duties = createWorkerDuties({
@@ -235,7 +244,8 @@ export class Worker {
       onJobs: (jobs) => this.#begin(jobs),
       onTrouble,
       // Unacknowledged ends beyond one round of slots mean that the store does not keep up: claiming more would only pile up more.
-      mayClaim: () => !this.#leasesStale && this.#settler.pendingCount <= 2 * concurrency,
+      mayClaim: () => !this.#leasesStale && this.#settler.pendingCount <= 2 * (concurrency + this.#prefetch.allowance),
+      allowance: () => this.#prefetch.allowance,
       random: Math.random,
       askToDrain: () => this.#backend.coordination.lead({ role: 'suspects', workerId: this.#id, ttlMs: DEFAULTS.worker.suspectDrainMs }),
     })
@@ -278,6 +288,7 @@ export class Worker {
   /** Handlers must not outlive their leases: they are told to stop before others may start their jobs. */
   #onStale(why: string, died: boolean): void {
     this.#leasesStale = true
+    this.#prefetch.clear()
     this.#parts.logger.error('this worker cannot renew its leases; running handlers are told to stop', { workerId: this.#id, why })
     this.#executor.abortAll((job) => new LeaseLostError(job.jobId, why))
     if (died) this.#revive(why)
@@ -285,6 +296,7 @@ export class Worker {
 
   /** Goes on under a new id: the old one is dead for good. */
   #revive(why: string): void {
+    this.#prefetch.clear()
     this.#executor.abortAll((job) => new LeaseLostError(job.jobId, why))
     if (this.#reviving !== undefined || this.#state !== 'running') return
     this.#leasesStale = true
@@ -309,22 +321,29 @@ export class Worker {
   }
 
   #begin(jobs: readonly ClaimedJob[]): void {
-    if (this.#state === 'running' && !this.#leasesStale) {
-      const now = monotonicMs()
-      for (const job of jobs) this.#executor.start(job, now)
-      return
-    }
-    // They were claimed before the stop: un-run they cost nothing.
+    if (this.#state === 'running' && !this.#leasesStale) this.#prefetch.accept(jobs, monotonicMs())
+    // They were claimed before the stop.
+    else this.#giveBack(jobs)
+  }
+
+  /** Un-run they cost nothing. */
+  #giveBack(jobs: readonly ClaimedJob[]): void {
     for (const job of jobs) {
       const { jobId: id, kind, queue } = job
       this.#settler.add({ lease: job, outcome: 'release' }, (result) => {
         if (result === 'settled') this.#parts.events.emit('job.released', { id, kind, queue })
       })
-      this.#done(job)
+      this.#freed(job)
     }
   }
 
-  #done(job: ClaimedJob): void {
+  #done(job: ClaimedJob, runMs: number): void {
+    this.#prefetch.ended(runMs)
+    this.#freed(job)
+  }
+
+  /** The job is no longer this worker's. */
+  #freed(job: ClaimedJob): void {
     this.#claimer.release(job)
     if (this.runningCount === 0) this.#whenEmpty?.()
     if (this.#turnPlanned) return
@@ -337,6 +356,8 @@ export class Worker {
     this.#turnPlanned = false
     this.#settler.flush()
     this.#claimer.pump()
+    // Last: the store works on what was just sent while these run.
+    this.#prefetch.startWaiting()
   }
 
   #overrun(count: number): void {

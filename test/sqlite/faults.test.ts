@@ -70,6 +70,7 @@ describe('faults of the store', () => {
     expect(await codeOf(() => backend.migrate({ apply: false }))).toBe('STORE_VERSION')
   })
 
+  // Only root can mount a small disk; continuous integration is root, so this is never left out there.
   it.skipIf(!isRoot)('a full disk: new jobs are refused, workers finish theirs, and space is all it takes to go on', async () => {
     const folder = temporaryFolder()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder])

@@ -46,7 +46,7 @@ describe('processes', () => {
       const { openHeartbeat } = await import(backend.queue.heartbeat.module)
       globalThis.heartbeat = openHeartbeat(backend.queue.heartbeat.config, data.worker.id)
       const { jobs } = await backend.queue.claim({ ...data.request, queues: new Map([['default', 10]]) })
-      process.send({ beat: heartbeat.beat([]), claimed: jobs.length })
+      process.send({ beat: heartbeat.beat(), claimed: jobs.length })
       setInterval(() => {}, 1000)`,
       { path, worker, request: claimRequest(worker.id) },
     )

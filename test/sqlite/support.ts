@@ -20,7 +20,7 @@ export function temporaryFolder(): string {
 /** What better-sqlite3's Database and node:sqlite's DatabaseSync have in common. */
 export interface Handle {
   exec(sql: string): unknown
-  prepare(sql: string): { run(...values: unknown[]): unknown; get(...values: unknown[]): unknown }
+  prepare(sql: string): { run(...values: unknown[]): unknown; get(...values: unknown[]): unknown; all(...values: unknown[]): unknown[] }
   close(): void
 }
 

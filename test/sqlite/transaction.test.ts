@@ -49,6 +49,28 @@ describe('work in the caller’s transaction', () => {
     expect(handle.prepare('SELECT count(*) AS count FROM users').get()).toEqual({ count: 1 })
   })
 
+  it('takes a completion along, at once', async () => {
+    const { backend, path } = await openStore()
+    const handle = handleOn(path)
+    await backend.coordination.registerWorker(registration({ id: 'worker-1' }))
+    await backend.queue.push([job()])
+    const [lease] = (await backend.queue.claim(claimRequest('worker-1'))).jobs
+    if (lease === undefined) throw new Error('there is a job to claim')
+    const next = job()
+    const completion = { lease, outcome: 'complete', result: '1', retentionMs: 60_000, enqueue: [next] } as const
+    for (const [end, state] of [
+      ['ROLLBACK', 'running'],
+      ['COMMIT', 'completed'],
+    ] as const) {
+      handle.exec('BEGIN IMMEDIATE')
+      expect(backend.queue.settleSync?.([completion], { tx: handle })).toEqual(['settled'])
+      handle.exec(end)
+      expect((await backend.ledger.get([lease.jobId]))[0]?.state).toBe(state)
+    }
+    expect((await backend.ledger.get([next.id]))[0]?.state).toBe('available')
+    expect(await backend.queue.settle([completion])).toEqual(['lost'])
+  })
+
   it('wakes a listener of this process', async () => {
     const { backend, path } = await openStore()
     const handle = handleOn(path)

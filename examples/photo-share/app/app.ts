@@ -27,7 +27,7 @@ export async function closeApp({ database, kerja, mailer }: App): Promise<void> 
   database.close()
 }
 
-/** A process that the demo started ends with the demo, however that one ends. Call it first: the demo may end while this process is still starting. */
+/** A process that the demo started ends with the demo, however that one ends. Call it first: that may be while this process is starting. */
 export function endWithParent(): void {
   const end = () => process.kill(process.pid, 'SIGTERM')
   if (process.connected === false) end()

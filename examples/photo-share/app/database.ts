@@ -45,8 +45,9 @@ const TABLES = `
 `
 
 /**
- * `durable` commits survive a power cut. What a person was told has been accepted must be that. A worker can do without, and then holds the file for a
- * fraction of the time: rows and completion of a job are one commit, so if a power cut takes it, it takes both, and the job is run again.
+ * `durable` commits survive a power cut. What a person was told has been accepted must be that. A worker can do without, and then holds the
+ * file for a fraction of the time: rows and completion of a job are one commit, so if a power cut takes it, it takes both, and the job is run
+ * again.
  */
 export function openDatabase(path: string, { durable }: { durable: boolean }): Database {
   const database = openDriver(path)

@@ -36,8 +36,8 @@ export const resize = defineJob({ kind: 'photo.resize', payload: photo, queue: '
 export const watermark = defineJob({ kind: 'photo.watermark', payload: photo, queue: 'photos' })
 
 /**
- * Asked for by every finished version of every photo. Each ask while one is waiting moves that one: a burst of uploads becomes one letter, a second after
- * its last. Only `waiting` ones count, since a check that runs already may have looked too early.
+ * Asked for by every finished version of every photo. Each ask while one is waiting moves that one: a burst of uploads becomes one letter, a
+ * second after its last. Only `waiting` ones count, since a check that runs already may have looked too early.
  */
 export const albumReady = defineJob({
   kind: 'album.ready',

@@ -3,8 +3,8 @@ import { createTransport } from 'nodemailer'
 
 export interface Letter {
   /**
-   * Sending mail cannot be undone and its receipt can get lost, so now and then a message goes out twice. With the same id both times, whoever receives
-   * it can tell.
+   * Sending mail cannot be undone and its receipt can get lost, so now and then a message goes out twice. With the same id both times,
+   * whoever receives it can tell.
    */
   readonly messageId: string
   readonly to: string

@@ -28,7 +28,7 @@ function markSvg(width: number, height: number): string {
   const size = Math.round(width / 18)
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
     <g fill="white" opacity="0.55" transform="translate(${size / 2} ${height - size / 2})">
-      <path d="M0 ${-size * 0.75} h${size * 0.2} l${size * 0.15} ${-size * 0.2} h${size * 0.3} l${size * 0.15} ${size * 0.2} h${size * 0.2} v${size * 0.75} h${-size} z"/>
+      <path transform="scale(${size})" d="M0 -.75 h.2 l.15 -.2 h.3 l.15 .2 h.2 v.75 h-1 z"/>
       <text x="${size * 1.3}" font-size="${size * 0.8}" font-family="sans-serif">photo-share</text>
     </g>
   </svg>`

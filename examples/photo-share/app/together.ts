@@ -1,6 +1,7 @@
 /**
- * Rows and jobs in one commit: both functions need the jobs to be in the database of the rows. Where they are elsewhere (KERJA_URL), a row is written before
- * its job, so a crash between the two leaves a row without a job; and that a job's rows are written once is kept by a list of the jobs that wrote theirs.
+ * Rows and jobs in one commit: both functions need the jobs to be in the database of the rows. Where they are elsewhere (KERJA_URL), a row is
+ * written before its job, so a crash between the two leaves a row without a job; and a list of the jobs that wrote their rows keeps those from
+ * being written twice.
  */
 import type { Receipt } from 'kerja'
 import type { AnyJob, EnqueueOptions, JobContext, Outcome, PayloadOf } from 'kerja/define'
@@ -28,7 +29,7 @@ export async function writeAndEnqueue<J extends AnyJob>(
   })
 }
 
-/** Runs `write` and completes the job: its effect is there exactly when it counts as done, so a run that was killed in between is simply run again. */
+/** Runs `write` and completes the job: its effect is there exactly when it counts as done, so what was killed in between is simply run again. */
 export async function writeAndComplete<Result>(
   { settings, database }: App,
   write: () => void,

@@ -1,6 +1,6 @@
 /**
- * A push service on loopback, as the browser makers run them. It checks that the sender is the one whose key the subscription names (VAPID, RFC 8292),
- * answers 410 for a device that is gone, and hands the sealed message to its device, which opens it.
+ * A push service on loopback, as the browser makers run them. It checks that the sender is the one whose key the subscription names (VAPID,
+ * RFC 8292), answers 410 for a device that is gone, and hands the sealed message to its device, which opens it.
  */
 import { createPublicKey, randomUUID, verify } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'

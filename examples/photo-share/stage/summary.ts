@@ -18,8 +18,8 @@ const LISTED_MAX = 10
 
 export function summarize(outcome: Outcome): string {
   const { checks, faults, notes, tookMs } = outcome
-  const lost = checks.flatMap(({ missing }) => missing)
-  const doubled = checks.flatMap((check) => check.doubled)
+  const lost = checks.flatMap(({ what, missing }) => missing.map((entry) => `${what}: ${entry}`))
+  const doubled = checks.flatMap((check) => check.doubled.map((entry) => `${check.what}: ${entry}`))
   const verdict = `${lost.length} lost, ${doubled.length} doubled, in ${seconds(tookMs)}`
   return [
     '',
@@ -57,7 +57,8 @@ function responseTimes(tally: Tally): readonly string[] {
 function workDone({ evidence, tally, killing }: Outcome): readonly string[] {
   const count = (state: string) => evidence.jobs.filter((job) => job.state === state).length
   const lines = [
-    `${number(count('completed'))} jobs completed, ${number(tally.count('job.retried'))} failed attempts retried, ${number(tally.count('job.snoozed'))} snoozed`,
+    `${number(count('completed'))} jobs completed`,
+    `${number(tally.count('job.retried'))} failed attempts retried, ${number(tally.count('job.snoozed'))} snoozed`,
     `${count('failed')} given up as they should be: the phone was gone`,
     ...tally
       .failures()
@@ -81,11 +82,12 @@ const promises = (checks: readonly Check[]): readonly string[] => [
 
 /** At least once is what the sending of letters, charges and notifications can give. The key that each carries lets the receiver make it once. */
 function doubles({ mailServer, paymentApi, pushService }: Evidence): readonly string[] {
+  const refused = `${number(paymentApi.refusals())} answered 503`
   const shown = [...pushService.shown.values()].reduce((sum, tags) => sum + tags.size, 0)
   return [
     'What came more than once and counted once',
     `  letters          ${number(mailServer.received())} received, ${number(mailServer.mailbox.size)} distinct Message-IDs`,
-    `  charges          ${number(paymentApi.requests())} requests (${number(paymentApi.refusals())} answered 503), ${number(paymentApi.ledger.length)} charges`,
+    `  charges          ${number(paymentApi.requests())} requests (${refused}), ${number(paymentApi.ledger.length)} charges`,
     `  notifications    ${number(pushService.received())} received, ${number(shown)} shown`,
   ]
 }

@@ -1,6 +1,6 @@
 /**
- * How it is done without background jobs, for comparison: the same pictures and the same letter, before the answer. The person waits for all of it, and a
- * mail server with a bad moment fails the upload.
+ * How it is done without background jobs, for comparison: the same pictures and the same letter, before the answer. The person waits for all
+ * of it, and a mail server with a bad moment fails the upload.
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'

@@ -10,6 +10,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Photo Share</title>
+<link rel="icon" href="data:,">
 <style>
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; color: #222 }
   li { display: flex; gap: 1rem; align-items: center; margin: .5rem 0 }
@@ -27,6 +28,7 @@ const PAGE = `<!doctype html>
   async function follow(file) {
     const item = document.createElement('li')
     const picture = document.createElement('img')
+    picture.alt = ''
     const text = document.createElement('span')
     item.append(picture, text)
     document.querySelector('#list').prepend(item)

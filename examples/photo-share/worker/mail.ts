@@ -1,4 +1,4 @@
-/** Letters. SMTP cannot be undone and its reply can get lost, so a letter may go out twice: its Message-ID, the same in every run, tells the receiver. */
+/** Letters. SMTP cannot be undone and its reply can get lost, so one may go out twice: its Message-ID, the same in every run, tells the receiver. */
 import type { App } from '../app/app.js'
 import { albumReady, newsletterMail, notify, welcomeMail } from '../app/jobs.js'
 import { writeAndComplete } from '../app/together.js'

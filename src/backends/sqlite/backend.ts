@@ -3,13 +3,14 @@ import { utimes } from 'node:fs'
 import type { Backend, Queue } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { Coordination } from '../../contract/coordination.js'
+import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
 import type { Ledger } from '../../contract/ledger.js'
 import { KerjaError } from '../../errors.js'
 import type { Engine } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
-import { wakePathOf } from './wake.js'
+import { type WakeKind, wakePathOf } from './wake.js'
 import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement, type WireLane } from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
@@ -70,37 +71,50 @@ export function createBackend(config: StoreConfig): Backend {
 function createQueue(config: StoreConfig, use: Use): Queue {
   const transactions = createTransactions(config)
 
-  /** The commit is the caller's and unseen, so others are told more than once that there may be work. */
-  function hint(engine: Engine): void {
+  const hinting = new Set<string>()
+
+  /** The commit is the caller's and unseen, so listeners are told more than once that there may be something. */
+  function hint(engine: Engine, kind: WakeKind): void {
     for (const delayMs of COMMIT_GUESSES_MS) {
+      const name = `${kind} ${delayMs}`
+      if (hinting.has(name)) continue
+      hinting.add(name)
       setTimeout(() => {
-        engine.wake('available')
-        // Another process; a missing file means that nobody there listens.
+        hinting.delete(name)
+        engine.wake(kind)
         const now = new Date()
-        utimes(wakePathOf(realPathOf(config.path), 'available'), now, now, () => undefined)
+        // A missing file means that no other process listens.
+        utimes(wakePathOf(realPathOf(config.path), kind), now, now, () => undefined)
       }, delayMs).unref()
     }
+  }
+
+  function pushIn(engine: Engine, jobs: readonly NewJob[], tx: unknown): readonly PushResult[] {
+    const results = transactions.push(tx, jobs)
+    hint(engine, 'available')
+    return results
+  }
+
+  function settleIn(engine: Engine, settlements: readonly Settlement[], tx: unknown): readonly SettleResult[] {
+    const results = transactions.settle(tx, settlements)
+    hint(engine, 'available')
+    hint(engine, 'changed')
+    return results
   }
 
   return {
     async push(jobs, options) {
       const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.push(options.tx, jobs)
-        hint(engine)
-        return results
-      }
+      if (options?.tx !== undefined) return pushIn(engine, jobs, options.tx)
+      const pushed = engine.call('push', jobs.map(encodeJob))
+      // Before the commit: an idle worker of this process then asks in the same turn, and its claim shares the commit with the jobs it finds.
+      engine.wake('available')
       return decodePushResults(
-        await engine.call('push', jobs.map(encodeJob)),
+        await pushed,
         jobs.map(({ id }) => id),
       )
     },
-    pushSync(jobs, { tx }) {
-      const engine = use()
-      const results = transactions.push(tx, jobs)
-      hint(engine)
-      return results
-    },
+    pushSync: (jobs, { tx }) => pushIn(use(), jobs, tx),
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
@@ -108,13 +122,10 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     },
     async settle(settlements, options) {
       const engine = use()
-      if (options?.tx !== undefined) {
-        const results = transactions.settle(options.tx, settlements)
-        hint(engine)
-        return results
-      }
+      if (options?.tx !== undefined) return settleIn(engine, settlements, options.tx)
       return engine.call('settle', settlements.map(encodeSettlement))
     },
+    settleSync: (settlements, { tx }) => settleIn(use(), settlements, tx),
     async lapsed({ limit }) {
       return use().call('lapsed', limit)
     },

@@ -28,8 +28,8 @@ export interface GroupEffects {
 
 export interface Groups {
   run(calls: readonly Call[]): void
-  /** For a moment when nothing is asked. */
-  idle(): void
+  /** Cuts the journal if it has outgrown its limit. */
+  trim(): void
   close(): void
 }
 
@@ -139,7 +139,14 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
 
   return {
     run,
-    idle: () => current?.store.trimJournal(),
+    trim() {
+      try {
+        current?.store.trimJournal()
+      } catch (error) {
+        // Nobody asked for it, so nobody is told; the next call finds a fault by itself and answers with it.
+        if (isFatal(error)) discard()
+      }
+    },
     close: discard,
   }
 }

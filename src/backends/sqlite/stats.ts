@@ -79,7 +79,10 @@ function createWaitingCounts(context: StoreContext): (lane: number, countCap: nu
   const due = connection.prepare<[number, number | null]>(
     `SELECT count(*), min(run_at) FROM (SELECT run_at FROM ${ready} AND run_at <= ? ORDER BY run_at LIMIT ?)`,
   )
-  const later = connection.prepare<[number, number | null]>(`SELECT count(*), sum(failed) FROM (SELECT failed FROM ${ready} AND run_at > ? LIMIT ?)`)
+  const later = connection.prepare<[number]>(`SELECT count(*) FROM (SELECT 1 FROM ${ready} AND run_at > ? LIMIT ?)`)
+  const retrying = connection.prepare<[number]>(
+    `SELECT count(*) FROM (SELECT 1 FROM kerja_jobs INDEXED BY kerja_jobs_retrying WHERE state = ${READY} AND failed = 1 AND lane = ? AND run_at > ? LIMIT ?)`,
+  )
   const apart = connection.prepare<[state: number, runAt: number, failed: number]>(
     `SELECT state, run_at, failed FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE lane = ? AND state = ${SUSPECT} LIMIT ?`,
   )
@@ -89,7 +92,8 @@ function createWaitingCounts(context: StoreContext): (lane: number, countCap: nu
 
   return (lane, countCap) => {
     const now = context.now()
-    let [available, scheduled, retryable, invalid] = [0, 0, 0, 0]
+    let [available, scheduled, invalid] = [0, 0, 0]
+    let retryable = retrying.row(lane, now, countCap)?.[0] ?? 0
     let oldestAt: number | null = null
     const older = (runAt: number | null): void => {
       if (runAt !== null && runAt <= now) oldestAt = Math.min(oldestAt ?? runAt, runAt)
@@ -98,10 +102,9 @@ function createWaitingCounts(context: StoreContext): (lane: number, countCap: nu
       const [dueCount, first] = due.row(lane, priority, now, countCap) ?? [0, null]
       available += dueCount
       older(first)
-      const [laterCount, failed] = later.row(lane, priority, now, countCap) ?? [0, null]
-      retryable += failed ?? 0
-      scheduled += laterCount - (failed ?? 0)
+      scheduled += later.row(lane, priority, now, countCap + retryable)?.[0] ?? 0
     }
+    scheduled -= retryable
     for (const [state, runAt, failed] of [...apart.rows(lane, countCap), ...heldRows.rows(lane, countCap)]) {
       if (runAt <= now) available += 1
       else if (failed === 1) retryable += 1

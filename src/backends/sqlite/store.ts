@@ -24,7 +24,7 @@ export interface Store extends StoreParts {
   write<T>(action: () => T, options: { readonly useReserve: boolean }): T
   /** One snapshot. */
   read<T>(action: () => T): T
-  /** Cuts a journal that has outgrown its limit. For idle moments: it waits for nobody, and readers in the way leave it for later. */
+  /** Cuts a journal that has outgrown its limit. It waits for nobody: readers in the way leave it for later. */
   trimJournal(): void
   close(): void
 }

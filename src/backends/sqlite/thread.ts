@@ -1,5 +1,5 @@
 /** The engine thread: owns the connection, and turns messages into groups. */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type Call, createGroups } from './group.js'
 import type { StoreConfig } from './options.js'
 import { createTouch } from './wake.js'
@@ -10,8 +10,10 @@ export interface ToThread {
   readonly close?: boolean
 }
 
-/** An idle moment: nothing was asked for this long. */
-const IDLE_MS = 1_000
+/** The journal's size is looked at this often while there is work. */
+const TRIM_INTERVAL_MS = 1_000
+/** Jobs pushed in one commit; more wait for the next, so that settlements and claims that arrive meanwhile go between. A single larger call stays whole. */
+const PUSHED_JOBS_MAX = 2_000
 
 const port = parentPort
 if (port === null) throw new Error('kerja: backends/sqlite/thread.js runs only as a worker thread')
@@ -24,27 +26,49 @@ const groups = createGroups(config, (replies, effects) => {
   if (effects.available) touch.touch('available')
   if (effects.changed) touch.touch('changed')
 })
-let idleTimer: NodeJS.Timeout | undefined
+let trimTimer: NodeJS.Timeout | undefined
+let backlog: Call[] = []
+let closing = false
+
+function accept({ calls, close }: ToThread): void {
+  for (const call of calls) backlog.push(call)
+  closing ||= close === true
+}
+
+/** Whatever has arrived shares the next commit. */
+function acceptAll(): void {
+  for (let next = receiveMessageOnPort(port as MessagePort); next !== undefined; next = receiveMessageOnPort(port as MessagePort))
+    accept(next.message as ToThread)
+}
+
+/** All that waits, but for pushes beyond the limit. */
+function takeGroup(): Call[] {
+  const group: Call[] = []
+  const later: Call[] = []
+  let jobCount = 0
+  for (const call of backlog) {
+    const pushed = call.name === 'push' ? (call.args[0] as readonly unknown[]).length : 0
+    const fits = pushed === 0 || jobCount === 0 || jobCount + pushed <= PUSHED_JOBS_MAX
+    if (fits) jobCount += pushed
+    const into = fits ? group : later
+    into.push(call)
+  }
+  backlog = later
+  return group
+}
 
 port.on('message', (first: ToThread) => {
-  const calls = [...first.calls]
-  let close = first.close === true
-  // Whatever else has arrived shares the commit.
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-    const message = next.message as ToThread
-    calls.push(...message.calls)
-    close ||= message.close === true
-  }
-  if (calls.length > 0) groups.run(calls)
-  if (close) {
-    clearTimeout(idleTimer)
+  accept(first)
+  for (acceptAll(); backlog.length > 0; acceptAll()) groups.run(takeGroup())
+  if (closing) {
+    clearTimeout(trimTimer)
     touch.close()
     groups.close()
     port.close()
     return
   }
-  idleTimer ??= setTimeout(() => {
-    idleTimer = undefined
-    groups.idle()
-  }, IDLE_MS)
+  trimTimer ??= setTimeout(() => {
+    trimTimer = undefined
+    groups.trim()
+  }, TRIM_INTERVAL_MS)
 })

@@ -1,6 +1,7 @@
 /** Topic ledger: what is remembered, listed and counted, and what of it people may change. */
 import assert from 'node:assert/strict'
 import type { JobQuery, JobRecord } from '../../contract/index.js'
+import { JOB_STATES } from '../../core/state.js'
 import { complete, fail, MINUTE, newJob, retry, SECOND, unique } from './build.js'
 import type { Stage } from './stage.js'
 import { idsOf, rejectsWith } from './stage.js'
@@ -26,6 +27,15 @@ export const ledgerTopic = topic('ledger', ['ledger'], ({ check, where, without 
     }
     const page = await ledger.list({ limit: 10 })
     assert.deepEqual([page.jobs.map(({ id }) => id), page.next], [ids, null])
+  })
+
+  check('a list of what was never stored is empty, in every state', async ({ ledger, pushOne }) => {
+    await pushOne()
+    for (const state of JOB_STATES) {
+      for (const filter of [{ queue: 'never.stored' }, { kind: 'never.stored' }, { group: 'never.stored' }, { tag: 'never.stored' }]) {
+        assert.deepEqual(await ledger.list({ ...filter, states: [state], limit: 10 }), { jobs: [], next: null }, JSON.stringify([filter, state]))
+      }
+    }
   })
 
   check('pages meet every job once, without gap or repeat, while others are pushed', async ({ ledger, pushOne, clock }) => {

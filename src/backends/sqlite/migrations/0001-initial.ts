@@ -57,6 +57,7 @@ export const initial = Object.freeze({
 ) STRICT`,
     'CREATE TABLE kerja_results (seq INTEGER PRIMARY KEY, result TEXT NOT NULL) STRICT',
     'CREATE INDEX kerja_jobs_ready ON kerja_jobs (lane, priority, run_at) WHERE state = 0',
+    'CREATE INDEX kerja_jobs_retrying ON kerja_jobs (lane, run_at) WHERE state = 0 AND failed = 1',
     'CREATE INDEX kerja_jobs_suspect ON kerja_jobs (lane, run_at) WHERE state = 5',
     'CREATE INDEX kerja_jobs_held ON kerja_jobs (lane) WHERE state = 6',
     'CREATE INDEX kerja_jobs_running ON kerja_jobs (worker) WHERE state = 1',
