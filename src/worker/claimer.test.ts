@@ -26,6 +26,7 @@ function stage(claim: (request: ClaimRequest) => Promise<ClaimResult>, overrides
     },
     onJobs: (jobs) => void running.push(...jobs),
     onTrouble: () => undefined,
+    allowance: () => 0,
     mayClaim: () => true,
     askToDrain: async () => true,
     random: () => 0,

@@ -108,7 +108,7 @@ export class Run implements JobContext<unknown> {
     const encoded = this.#services.encodeResult(result)
     const children = this.children()
     if (encoded instanceof Promise || children instanceof Promise) {
-      return Promise.all([encoded, children]).then(([text, jobs]) => this.#completeIn(text, jobs, tx))
+      return contained(Promise.all([encoded, children]).then(([text, jobs]) => this.#completeIn(text, jobs, tx)))
     }
     return this.#completeIn(encoded, children, tx)
   }
@@ -162,7 +162,7 @@ export class Run implements JobContext<unknown> {
       return this.#make({ type: 'complete', result: undefined, committed: { written: true } })
     }
     const settled = this.#services.settleIn(this.#services.completion(this.#job, result, children), tx)
-    return settled instanceof Promise ? settled.then(made) : made(settled)
+    return settled instanceof Promise ? contained(settled.then(made)) : made(settled)
   }
 
   #refuseWhenEnded(what: string): void {
@@ -174,6 +174,12 @@ export class Run implements JobContext<unknown> {
     this.#origin ??= { parentId: this.#job.jobId, parentCreatedAt: this.#job.createdAt, occurrences: new Map() }
     return this.#origin
   }
+}
+
+/** A handler whose transaction fails after it asked for this never awaits it: left alone, its rejection would then end the process. */
+function contained(completing: Promise<Outcome>): Promise<Outcome> {
+  completing.catch(() => undefined)
+  return completing
 }
 
 function reasonText(reason: unknown): string {

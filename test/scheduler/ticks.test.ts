@@ -37,6 +37,7 @@ describe.each(BACKENDS)('ticks on $name', ({ open }) => {
       await stage.until('job.completed', undefined, tick)
     }
     expect(await ticksOf(stage)).toEqual([2, 4, 6])
+    expect((await stage.kerja.schedules.list())[0]?.nextAt).toEqual(new Date(START + 8 * SECOND))
     expect(stage.seen('schedule.fired').flatMap(({ jobIds }) => jobIds)).toHaveLength(3)
     expect(stage.seen('job.started').map(({ waitedMs }) => waitedMs)).toEqual([0, 0, 0])
   })

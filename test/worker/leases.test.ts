@@ -4,7 +4,7 @@ import { defineJob, type } from 'kerja/define'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from '../support/backends.js'
 import { withBeat } from '../support/faults.js'
-import { aborted, gate, openStage } from '../support/stage.js'
+import { aborted, gate, openStage, turns } from '../support/stage.js'
 
 const START = Date.UTC(2026, 0, 1)
 const job = defineJob({ kind: 'test.job', payload: type<object>(), result: type<string>(), maxAttempts: 5, backoff: { first: 0 } })
@@ -99,6 +99,38 @@ describe.each(BACKENDS)('leases on $name', ({ open }) => {
     const { id } = await stage.kerja.enqueue(job, {})
     await stage.until('job.started', id)
     await stage.kerja.jobs.cancel(id)
+    expect(await stage.ended(id)).toMatchObject({ state: 'completed', result: 'done' })
+  })
+
+  it('a beat that was asked for before the claim and is answered after it aborts nothing', async () => {
+    const answered = gate()
+    let beatCount = 0
+    const asked = gate()
+    const backend = withBeat(open(), async (beat) => {
+      const result = await beat()
+      beatCount += 1
+      if (beatCount !== 2) return result
+      asked.open()
+      await answered.opened
+      return result
+    })
+    const stage = openStage(backend)
+    const release = gate()
+    let signal: AbortSignal | undefined
+    await stage.work(
+      job.handle(async (_payload, ctx) => {
+        signal = ctx.signal
+        await release.opened
+        return 'done'
+      }),
+    )
+    await asked.opened
+    const { id } = await stage.kerja.enqueue(job, {})
+    await stage.until('job.started', id)
+    answered.open()
+    await turns()
+    expect(signal?.aborted).toBe(false)
+    release.open()
     expect(await stage.ended(id)).toMatchObject({ state: 'completed', result: 'done' })
   })
 

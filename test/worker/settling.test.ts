@@ -1,11 +1,11 @@
 /** Ends reach the store whatever the store does meanwhile, once, and one that it refuses stands in nobody's way. */
 import { KerjaError } from 'kerja'
-import type { Settlement } from 'kerja/backend'
+import type { Backend, Settlement } from 'kerja/backend'
 import { defineJob, type } from 'kerja/define'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS, type TestBackend } from '../support/backends.js'
 import { withQueue } from '../support/faults.js'
-import { gate, openStage } from '../support/stage.js'
+import { gate, openStage, turns } from '../support/stage.js'
 
 const job = defineJob({ kind: 'test.job', payload: type<{ n: number }>(), result: type<unknown>(), maxAttempts: 3, backoff: { first: 0 } })
 
@@ -124,7 +124,13 @@ describe.each(BACKENDS)('settling on $name', ({ open }) => {
   })
 
   it('progress and logs are in the store before the end is', async () => {
-    const stage = openStage(open())
+    const backend = open()
+    // Slower than an end that would not wait for it.
+    const record: Backend['ledger']['record'] = async (writes, limits) => {
+      await turns(20)
+      return backend.ledger.record(writes, limits)
+    }
+    const stage = openStage({ ...backend, ledger: { ...backend.ledger, record } })
     await stage.work(
       job.handle((_payload, ctx) => {
         for (const share of [0.1, 0.2, 0.9]) ctx.progress(share, 'on the way')

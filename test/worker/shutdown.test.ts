@@ -54,7 +54,7 @@ describe.each(BACKENDS)('shutdown on $name', ({ open }) => {
     await stopped
     expect(worker.state).toBe('stopped')
     expect((await stage.kerja.jobs.get(first?.id ?? '')).state).toBe('completed')
-    expect(await stage.kerja.jobs.get(second?.id ?? '')).toMatchObject({ state: 'available', attempt: 0 })
+    expect(await stage.kerja.jobs.get(second?.id ?? '')).toMatchObject({ state: 'available', attempt: 0, token: 0 })
     expect((await stage.kerja.jobs.list({ kind: child.kind })).jobs).toHaveLength(2)
     expect(await stage.kerja.workers.list()).toEqual([])
     expect(stage.seen('worker.stopped')).toHaveLength(1)
@@ -98,6 +98,7 @@ describe.each(BACKENDS)('shutdown on $name', ({ open }) => {
     release.open()
     await second.stop()
     expect(await stage.kerja.jobs.get(id)).toMatchObject({ state: 'cancelled', reason: 'second', attempt: 1 })
+    expect(worker.runningCount).toBe(0)
   })
 
   it('a claim that comes back after the stop is given back un-run', async () => {

@@ -1,6 +1,6 @@
 /** The time of one attempt: the signal, the failure, and handlers that do not listen. */
 import { defineJob, type } from 'kerja/define'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { BACKENDS } from '../support/backends.js'
 import { aborted, gate, openStage } from '../support/stage.js'
 
@@ -11,9 +11,10 @@ const plain = defineJob({ kind: 'test.plain', payload: type<object>() })
 // A worker that asks for a restart marks the process as failed.
 afterEach(() => {
   process.exitCode = undefined
+  vi.useRealTimers()
 })
 
-describe.each(BACKENDS)('timeouts on $name', ({ open }) => {
+describe.each(BACKENDS)('timeouts on $name', ({ name, open }) => {
   it('the signal aborts with JOB_TIMEOUT, the attempt fails with it, and the next one runs', async () => {
     const stage = openStage(open())
     const reasons: unknown[] = []
@@ -109,6 +110,23 @@ describe.each(BACKENDS)('timeouts on $name', ({ open }) => {
     // Not lost: those it held are given back.
     const { jobs } = await stage.kerja.jobs.list({ kind: brief.kind })
     expect(jobs.map(({ state }) => state)).toEqual(['available', 'available', 'available'])
+  })
+
+  it.runIf(name === 'memory')('handlers that end late, but end, do not add up to a restart', async () => {
+    const stage = openStage(open())
+    const gates = Array.from({ length: 4 }, () => gate())
+    let started = 0
+    const worker = await stage.start({ concurrency: 2, handlers: [brief.handle(() => gates[started++]?.opened)] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    for (const { open: release } of gates) {
+      const { id } = await stage.kerja.enqueue(brief, {})
+      await stage.until('job.started', id)
+      // Its time, and the grace after its abort.
+      await vi.advanceTimersByTimeAsync(20 + 2_500)
+      release()
+      await stage.ended(id)
+    }
+    expect(worker.state).toBe('running')
   })
 
   it('many timeouts at once are no reason to restart when their handlers obey', async () => {

@@ -1,0 +1,92 @@
+/** Jobs claimed ahead by a worker of quick handlers: never run beyond the slots, never kept from others, never charged. */
+import { defineJob, type } from 'kerja/define'
+import { describe, expect, it } from 'vitest'
+import { BACKENDS } from '../support/backends.js'
+import { gate, openStage, type Stage } from '../support/stage.js'
+
+const CONCURRENCY = 10
+const quick = defineJob({ kind: 'test.quick', payload: type<object>() })
+const slow = defineJob({ kind: 'test.slow', payload: type<object>(), maxAttempts: 2 })
+
+/** Enough quick runs for the worker to claim ahead. Resolves with the most jobs it held at a time. */
+async function warmUp(stage: Stage, heldCounts: readonly number[]): Promise<number> {
+  const receipts = await stage.kerja.enqueueMany(Array.from({ length: 600 }, () => quick.with({})))
+  for (const { id } of receipts) await stage.ended(id)
+  return Math.max(...heldCounts)
+}
+
+describe.each(BACKENDS)('claiming ahead on $name', ({ open }) => {
+  it('holds more than it runs, and never runs more than its concurrency', async () => {
+    const stage = openStage(open())
+    const held: number[] = []
+    let running = 0
+    let most = 0
+    const worker = await stage.start({
+      concurrency: CONCURRENCY,
+      handlers: [
+        quick.handle(async () => {
+          running += 1
+          most = Math.max(most, running)
+          held.push(worker.runningCount)
+          await Promise.resolve()
+          running -= 1
+        }),
+      ],
+    })
+    expect(await warmUp(stage, held)).toBeGreaterThan(CONCURRENCY)
+    expect(most).toBeLessThanOrEqual(CONCURRENCY)
+    expect(stage.seen('job.started')).toHaveLength(600)
+    expect(worker.runningCount).toBe(0)
+  })
+
+  it('what waits behind handlers that turn slow is given back, and runs elsewhere at no cost', async () => {
+    const stage = openStage(open())
+    const held: number[] = []
+    const release = gate()
+    const first = await stage.start({
+      concurrency: CONCURRENCY,
+      handlers: [quick.handle(() => void held.push(first.runningCount)), slow.handle(() => release.opened)],
+    })
+    await warmUp(stage, held)
+    const receipts = await stage.kerja.enqueueMany(Array.from({ length: 3 * CONCURRENCY }, () => slow.with({})))
+    await stage.until('job.released')
+    expect(first.runningCount).toBeLessThanOrEqual(2 * CONCURRENCY)
+    await stage.start({ concurrency: CONCURRENCY, handlers: [slow.handle(() => undefined)] })
+    await stage.until('job.completed', undefined, 600 + 2 * CONCURRENCY)
+    release.open()
+    for (const { id } of receipts) {
+      expect(await stage.ended(id)).toMatchObject({ state: 'completed', attempt: 1, crashCount: 0 })
+      expect(stage.seen('job.started', id)).toHaveLength(1)
+    }
+  })
+
+  it('a stop gives back what waits, un-run', async () => {
+    const stage = openStage(open())
+    const held: number[] = []
+    const blocked = gate()
+    const worker = await stage.start({
+      concurrency: CONCURRENCY,
+      shutdownGrace: '10s',
+      handlers: [
+        quick.handle(() => void held.push(worker.runningCount)),
+        slow.handle(async () => {
+          blocked.open()
+          await turn.opened
+        }),
+      ],
+    })
+    const turn = gate()
+    await warmUp(stage, held)
+    await stage.kerja.enqueueMany(Array.from({ length: 3 * CONCURRENCY }, () => slow.with({})))
+    await blocked.opened
+    const stopped = worker.stop()
+    turn.open()
+    await stopped
+    const { jobs } = await stage.kerja.jobs.list({ kind: slow.kind })
+    const started = new Set(stage.seen('job.started').map(({ id }) => id))
+    expect(started.size).toBeLessThanOrEqual(600 + CONCURRENCY)
+    for (const { id, state, attempt, crashCount } of jobs) {
+      expect([state, attempt, crashCount]).toEqual(started.has(id) ? ['completed', 1, 0] : ['available', 0, 0])
+    }
+  })
+})
