@@ -90,6 +90,20 @@ describe('one store', () => {
     expect([good.status, bad.status]).toEqual(['fulfilled', 'rejected'])
   })
 
+  it('wakes listeners for what succeeded beside a call that failed', async () => {
+    const backend = sqlite(join(temporaryFolder(), 'jobs.db'))
+    onTestFinished(() => backend.close())
+    const waiting = job()
+    await backend.queue.push([waiting])
+    const changed = new Promise<void>((resolve) => backend.queue.listen({ changed: resolve }))
+    const [cancelled, pushed] = await Promise.allSettled([
+      backend.ledger.cancel([waiting.id], { reason: 'test', retentionMs: 1_000 }),
+      backend.queue.push([job({ maxAttempts: 'many' as never })]),
+    ])
+    expect([cancelled.status, pushed.status]).toEqual(['fulfilled', 'rejected'])
+    await changed
+  })
+
   it('claims nothing without taking the write lock', async () => {
     const path = join(temporaryFolder(), 'jobs.db')
     const clock = createManualClock(1_000_000)

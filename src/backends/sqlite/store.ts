@@ -64,6 +64,7 @@ export function openStore(config: StoreConfig): Store {
     reserve.keep()
 
     function writeOnce<T>(action: () => T): T {
+      const { available, changed } = effects
       try {
         return inWrite(() => {
           const result = action()
@@ -74,7 +75,8 @@ export function openStore(config: StoreConfig): Store {
       } catch (error) {
         context.lanes.forget()
         parts.counters.forget()
-        effects.available = effects.changed = false
+        // Calls before this one may have succeeded, and are not answered yet.
+        Object.assign(effects, { available, changed })
         throw error
       } finally {
         context.sequence.forget()
