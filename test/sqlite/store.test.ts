@@ -52,12 +52,13 @@ describe('one store', () => {
   })
 
   it('names unknown and impossible options', async () => {
-    expect(() => sqlite({ path: 'jobs.db', sinchronous: 'full' } as never)).toThrow(expect.objectContaining({ code: 'OPTION_UNKNOWN' }))
+    const unknown = expect.objectContaining({ code: 'OPTION_UNKNOWN', message: expect.stringContaining('Did you mean "synchronous"?') })
+    expect(() => sqlite({ path: 'jobs.db', sinchronous: 'full' } as never)).toThrow(unknown)
     for (const options of [
       ':memory:',
       '',
       { path: 'a.db', driver: 'libsql' },
-      { path: 'a.db', lockTimeoutMs: -1 },
+      { path: 'a.db', lockTimeout: -1 },
       { path: 'a.db', synchronous: 'off' },
     ])
       expect(() => sqlite(options as never)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
@@ -114,7 +115,7 @@ describe('one store', () => {
   it('claims nothing without taking the write lock', async () => {
     const path = join(temporaryFolder(), 'jobs.db')
     const clock = createManualClock(1_000_000)
-    const backend = sqlite({ path, clock, lockTimeoutMs: 50 })
+    const backend = sqlite({ path, clock, lockTimeout: '50ms' })
     onTestFinished(() => backend.close())
     await backend.coordination.registerWorker(registration({ id: 'worker-1' }))
     await backend.queue.push(jobs(1000, { delayMs: 5_000 }))
