@@ -131,7 +131,7 @@ const SQLITE = {
       where: 'synchronous',
       means: '`full`: a stored job survives a power cut. `normal`: faster; a power cut may lose the last moments, never the file.',
     },
-    lockTimeoutMs: { where: 'lockTimeoutMs', means: 'How long to wait for the write of another process before `STORE_LOCKED`. From 0 to 60,000 ms.' },
+    lockTimeoutMs: { where: 'lockTimeout', means: 'How long to wait for the write of another process before `STORE_LOCKED`. At most a minute.' },
   },
 }
 

@@ -84,6 +84,13 @@ function fileError(error: unknown, path: string): KerjaError {
   return new KerjaError('BACKEND_UNAVAILABLE', `${path} cannot be created: ${message}`, { cause: error })
 }
 
+/** The file as it is; null when there is none. */
+export function openUnchanged(config: StoreConfig): Connection | null {
+  checkFolder(config.path, config.allowNetworkFilesystem)
+  const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
+  return existsSync(config.path) ? driver.open(config.path) : null
+}
+
 export function openConnection(config: StoreConfig): Connection {
   checkFolder(config.path, config.allowNetworkFilesystem)
   const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
