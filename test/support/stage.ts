@@ -40,19 +40,24 @@ export interface Stage {
 export function openStage(backend: Backend): Stage {
   const kerja = new Kerja({ backend, logger: 'silent' })
   onTestFinished(() => kerja.close())
-  const told: { readonly name: EventName; readonly event: LifecycleEvents[EventName] }[] = []
+  // By name, and by name and id: tests with many jobs must not become slow by looking.
+  const told = new Map<string, LifecycleEvents[EventName][]>()
+  const tell = (key: string, event: LifecycleEvents[EventName]): void => {
+    const events = told.get(key)
+    if (events === undefined) told.set(key, [event])
+    else events.push(event)
+  }
   const waiters = new Set<() => void>()
   for (const name of EVENT_NAMES) {
     kerja.events.on(name, (event) => {
-      told.push({ name, event })
+      tell(name, event)
+      if ('id' in event) tell(`${name} ${event.id}`, event)
       for (const check of [...waiters]) check()
     })
   }
 
   const seen = <Name extends EventName>(name: Name, id?: string): readonly LifecycleEvents[Name][] =>
-    told
-      .filter((entry) => entry.name === name && (id === undefined || (entry.event as { id?: string }).id === id))
-      .map((entry) => entry.event as LifecycleEvents[Name])
+    (told.get(id === undefined ? name : `${name} ${id}`) ?? []) as LifecycleEvents[Name][]
 
   const when = <Value>(find: () => Value | undefined): Promise<Value> =>
     new Promise((resolve) => {
