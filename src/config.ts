@@ -7,9 +7,6 @@ import { rejectUnknown } from './core/suggest.js'
 import { KerjaError, quote } from './errors.js'
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
 
-/** `setTimeout` cannot wait longer, and an enqueue should not. */
-const ENQUEUE_TIMEOUT_MS_MAX = 24 * 60 * 60_000
-
 export interface KerjaOptions {
   /**
    * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'memory:'`, or a backend made by `sqlite(…)` or `memory(…)`.
@@ -57,7 +54,7 @@ export function resolveKerjaOptions(config: KerjaConfig, where: string): Resolve
   if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
     throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
   }
-  const range = { minMs: 1, maxMs: ENQUEUE_TIMEOUT_MS_MAX }
+  const range = { minMs: 1, maxMs: DEFAULTS.enqueue.timeoutMaxMs }
   return {
     backend: config.backend === undefined ? null : checkBackend(config.backend),
     environmentFirst: FROM_FILE in config,

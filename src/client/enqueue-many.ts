@@ -15,11 +15,6 @@ import { checkJob, checkObject } from './options.js'
 import type { Preparer } from './prepare.js'
 import { conflictError, type Receipt, toReceipt } from './receipt.js'
 
-/** Held no longer than this at a time; the event loop's other work waits meanwhile. */
-const TURN_MS = 2
-/** About a mebibyte, so that a write stays short. */
-const SLICE_CHARACTERS_MAX = 1_048_576
-
 export interface EnqueueManyOptions {
   /** Your open transaction: the jobs exist exactly when you commit. */
   readonly tx?: TransactionHandle
@@ -73,14 +68,14 @@ async function* slicesOf(preparer: Preparer, requests: Iterable<JobRequest> | As
     const job = await prepareEntry(preparer, request, { index: start + jobs.length, sliceStart: start })
     jobs.push(job)
     characters += job.payload.length
-    const full = jobs.length === DEFAULTS.enqueue.sliceJobsMax || characters >= SLICE_CHARACTERS_MAX
+    const full = jobs.length === DEFAULTS.enqueue.sliceJobsMax || characters >= DEFAULTS.enqueue.batchCharactersMax
     if (full) {
       yield { start, jobs }
       start += jobs.length
       jobs = []
       characters = 0
     }
-    if (full || performance.now() - turnBegan > TURN_MS) {
+    if (full || performance.now() - turnBegan > DEFAULTS.enqueue.turnMs) {
       await turn()
       turnBegan = performance.now()
     }

@@ -2,6 +2,7 @@
 import { validateRule } from '../core/cron.js'
 import { type Duration, parseDuration } from '../core/duration.js'
 import { checkName, checkWord } from '../core/names.js'
+import { DEFAULTS } from '../core/options.js'
 import { rejectUnknown } from '../core/suggest.js'
 import type { JobRequest } from './definition.js'
 
@@ -39,7 +40,7 @@ export function defineSchedule(name: string, request: JobRequest, options: Sched
   rejectUnknown(options, ['cron', 'every', 'timeZone', 'missed', 'overlap'], `defineSchedule('${name}')`)
   const rule = {
     cron: options.cron ?? null,
-    everyMs: options.every === undefined ? null : parseDuration(options.every, 'every', { minMs: 1_000 }),
+    everyMs: options.every === undefined ? null : parseDuration(options.every, 'every', { minMs: DEFAULTS.schedule.everyMinMs }),
     timeZone: options.timeZone ?? 'UTC',
   }
   validateRule(rule, name)
