@@ -49,17 +49,17 @@ const FROM_FILE: unique symbol = Symbol.for('kerja.config')
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
 export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
-  if (typeof config !== 'object' || config === null) throw new KerjaError('OPTION_INVALID', `${where} takes an object; got ${quote(config)}.`)
   rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'worker'], where)
   if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
     throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
   }
+  const { enqueueTimeout = DEFAULTS.enqueue.timeoutMs, logger = 'info' } = config
   const range = { minMs: 1, maxMs: DEFAULTS.enqueue.timeoutMaxMs }
   return {
     backend: config.backend === undefined ? null : checkBackend(config.backend),
     environmentFirst: FROM_FILE in config,
-    enqueueTimeoutMs: parseDuration(config.enqueueTimeout ?? DEFAULTS.enqueue.timeoutMs, 'enqueueTimeout', range),
-    logger: checkLogger(config.logger ?? 'info'),
+    enqueueTimeoutMs: parseDuration(enqueueTimeout, 'enqueueTimeout', range),
+    logger: checkLogger(logger),
   }
 }
 

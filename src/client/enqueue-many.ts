@@ -32,7 +32,6 @@ type EnqueueMany = (requests: Iterable<JobRequest> | AsyncIterable<JobRequest>, 
 
 export function createEnqueueMany(parts: EnqueueManyParts): EnqueueMany {
   return async (requests, options = {}) => {
-    checkObject(options, 'the options of enqueueMany')
     rejectUnknown(options, ['tx'], 'enqueueMany')
     const receipts: Receipt[] = []
     const write = options.tx === undefined ? parts.write : parts.writeIn(options.tx)

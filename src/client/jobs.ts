@@ -10,7 +10,7 @@ import { rejectUnknown } from '../core/suggest.js'
 import { type AnyJob, checkMaxAttempts, type PayloadOf, type ReturnedOf } from '../define/job.js'
 import { KerjaError, quote } from '../errors.js'
 import type { Connection } from './connection.js'
-import { checkId, checkInstant, checkJob, checkObject, checkPriority, checkTags } from './options.js'
+import { checkId, checkInstant, checkJob, checkPriority, checkTags } from './options.js'
 import { checkKind, notFound, parseResult } from './result.js'
 import { outputOf, runSchema, type Subject } from './validate.js'
 import { type Attempt, type Job, type LogLineView, toAttempt, toJob, toLogLine } from './view.js'
@@ -137,8 +137,9 @@ export function createJobs(connection: Connection): Jobs {
     },
     logs: async (id, page = {}) => {
       rejectUnknown(page, ['limit', 'after'], 'jobs.logs')
-      const limit = checkInteger(page.limit ?? DEFAULTS.ledger.pageJobsMax, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax })
-      const after = checkInteger(page.after ?? 0, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER })
+      const { limit: pageLimit = DEFAULTS.ledger.pageJobsMax, after: first = 0 } = page
+      const limit = checkInteger(pageLimit, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax })
+      const after = checkInteger(first, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER })
       const { lines, next } = await (await ledger()).logs(checkId(id, 'id'), { limit, after })
       if (lines.length === 0) await find(id)
       return { lines: lines.map(toLogLine), next }
@@ -188,9 +189,8 @@ function checkChanged(id: string, outcome: ChangeResult, verb: string): 'changed
 }
 
 function resolveListQuery(query: JobListQuery): JobQuery {
-  checkObject(query, 'The query of jobs.list')
   rejectUnknown(query, LIST_OPTIONS, 'jobs.list')
-  const { queue, kind, states, group, tag, cursor } = query
+  const { queue, kind, states, group, tag, cursor, limit = DEFAULTS.ledger.pageJobs } = query
   if (states !== undefined && !Array.isArray(states)) throw new KerjaError('OPTION_INVALID', `states must be an array; got ${quote(states)}.`)
   if (cursor !== undefined && typeof cursor !== 'string')
     throw new KerjaError('CURSOR_INVALID', `cursor must be the \`next\` of a page; got ${quote(cursor)}.`)
@@ -201,12 +201,11 @@ function resolveListQuery(query: JobListQuery): JobQuery {
     ...(group === undefined ? {} : { group: checkKey(group, 'group') }),
     ...(tag === undefined ? {} : { tag: checkKey(tag, 'tag') }),
     ...(cursor === undefined ? {} : { cursor }),
-    limit: checkInteger(query.limit ?? DEFAULTS.ledger.pageJobs, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax }),
+    limit: checkInteger(limit, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax }),
   }
 }
 
 async function resolveChange(job: AnyJob | null, change: JobChange & { readonly payload?: unknown }): Promise<JobChanges> {
-  checkObject(change, 'The change of jobs.update')
   rejectUnknown(
     change,
     job === null ? CHANGE_OPTIONS : [...CHANGE_OPTIONS, 'payload'],

@@ -98,7 +98,7 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
     },
     enqueueAs: (job, payload, options, origin) => enqueueFrom({ job, payload, options, origin }),
     prepareAs: (job, payload, options, origin) => {
-      if (options.tx === undefined) return preparer.prepare({ job, payload, options, origin })
+      if (options?.tx === undefined) return preparer.prepare({ job, payload, options, origin })
       throw new KerjaError(
         'OPTION_INVALID',
         `enqueueOnComplete(${quote(job?.kind)}) takes no tx: the job joins the completion. Give tx to ctx.complete.`,
