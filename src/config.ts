@@ -5,7 +5,7 @@ import { type Duration, parseDuration } from './core/duration.js'
 import { DEFAULTS } from './core/options.js'
 import { rejectUnknown } from './core/suggest.js'
 import { KerjaError, quote } from './errors.js'
-import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
+import { containLogger, createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
 
 export interface KerjaOptions {
   /**
@@ -15,7 +15,7 @@ export interface KerjaOptions {
   readonly backend?: string | Backend
   /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
   readonly enqueueTimeout?: Duration
-  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. @default 'info' */
+  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. When it throws, its line goes to stderr. @default 'info' */
   readonly logger?: Logger | LogLevel
 }
 
@@ -85,7 +85,7 @@ function checkLogger(logger: Logger | LogLevel): Logger {
     logger !== null &&
     (['debug', 'info', 'warn', 'error'] as const).every((level) => typeof logger[level] === 'function')
   ) {
-    return logger
+    return containLogger(logger)
   }
   throw new KerjaError(
     'OPTION_INVALID',
