@@ -8,11 +8,11 @@ import { DEFAULTS } from '../core/options.js'
 import { JOB_STATES, type JobState, type Priority } from '../core/state.js'
 import { rejectUnknown } from '../core/suggest.js'
 import { type AnyJob, checkMaxAttempts, type PayloadOf, type ReturnedOf } from '../define/job.js'
+import { outputOf, runSchema, type Subject } from '../define/validate.js'
 import { KerjaError, quote } from '../errors.js'
 import type { Connection } from './connection.js'
 import { checkId, checkInstant, checkJob, checkPriority, checkTags } from './options.js'
 import { checkKind, notFound, parseResult } from './result.js'
-import { outputOf, runSchema, type Subject } from './validate.js'
 import { type Attempt, type Job, type LogLineView, toAttempt, toJob, toLogLine } from './view.js'
 
 const LIST_OPTIONS: readonly (keyof JobListQuery)[] = ['queue', 'kind', 'states', 'group', 'tag', 'cursor', 'limit']
