@@ -35,7 +35,7 @@ const STALE_SHARE = 0.8
 const STOP_MS_MAX = 500
 
 /** It does little: a small young generation keeps the process small. */
-const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 2 })
+const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 1 })
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const lastBeat = new SharedArrayBuffer(8)

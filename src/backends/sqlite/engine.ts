@@ -42,7 +42,7 @@ interface FromThread {
 }
 
 /** What a group leaves behind is garbage at once: a small young generation is enough for it, and the process stays small. */
-const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 4 })
+const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 2 })
 
 export function createEngine(config: StoreConfig): Engine {
   const pending = new Map<number, Pending>()
