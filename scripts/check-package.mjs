@@ -1,16 +1,13 @@
 // npm run check:package [-- --node 20 --node 22 …]: what is published works. Packs the tarball, checks its exports and types, installs it
 // into an empty folder and runs the README's first example there on each Node line asked for (default: the one running this).
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readmeExample } from './lib/readme-example.mjs'
+import { runReadmeExample, writeReadmeExample } from './lib/readme-example.mjs'
 import { build, ensureDependencies, root, run, tool } from './lib/setup.mjs'
 
-const EXAMPLE_LIMIT_MS = 60_000
 const { values } = parseArgs({ options: { node: { type: 'string', multiple: true, default: [] } } })
 
 ensureDependencies()
@@ -34,11 +31,11 @@ async function checkOn(line, tarball) {
   const project = join(folder, `on-${line}`)
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  // Node 20 has no SQLite of its own. The example checks its payload with zod.
-  const packages = Number(line) < 22 ? [tarball, 'zod', 'better-sqlite3@12'] : [tarball, 'zod']
+  // Node 20 has no SQLite of its own.
+  const packages = Number(line) < 22 ? [tarball, 'better-sqlite3@12'] : [tarball]
   run('npm', ['install', '--no-fund', '--no-audit', '--loglevel', 'error', ...packages], { cwd: project })
-  for (const [file, text] of readmeExample()) writeFileSync(join(project, file), text)
-  await runExample(node, project)
+  writeReadmeExample(project)
+  await runReadmeExample(node, project)
   const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
   console.log(`Node ${stdout.trim()}: the tarball runs the README's first example`)
 }
@@ -58,36 +55,4 @@ function nodeOf(line) {
     )
   }
   return binary
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  return port
-}
-
-/** Starts the worker and the web server, asks once as the README does, and waits until the worker says that the job ran. */
-async function runExample(node, project) {
-  const port = await freePort()
-  const env = { ...process.env, NODE_ENV: 'development', PORT: String(port) }
-  const children = ['worker.mjs', 'web.mjs'].map((file) => spawn(node, [file], { cwd: project, env, stdio: ['ignore', 'pipe', 'inherit'] }))
-  const output = new Promise((resolve, reject) => {
-    setTimeout(() => reject(new Error(`the worker had not run the job after ${EXAMPLE_LIMIT_MS} ms`)), EXAMPLE_LIMIT_MS).unref()
-    children[0].stdout.setEncoding('utf8').on('data', (text) => text.includes('ana@example.com') && resolve())
-    for (const child of children) child.once('exit', (code) => reject(new Error(`the example ended early with code ${code}`)))
-  })
-  try {
-    await new Promise((resolve) => children[1].stdout.once('data', resolve))
-    const answer = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body: 'ana@example.com' })
-    if (answer.status !== 202) throw new Error(`the web server answered ${answer.status}`)
-    await output
-  } finally {
-    for (const child of children) {
-      child.removeAllListeners('exit')
-      child.kill('SIGTERM')
-    }
-    await Promise.all(children.map((child) => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve()))))
-  }
 }

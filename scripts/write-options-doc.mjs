@@ -86,7 +86,10 @@ const GROUPS = {
       prefetchWaitMs: { means: 'A job claimed ahead that has waited this long for a slot is given back.' },
       retryFirstMs: { means: 'First wait after a failed call to the store. It doubles each time.' },
       retryMaxMs: { means: 'Longest wait after a failed call to the store.' },
-      overrunsMax: { means: 'Handlers that ignore their timeout at the same time before the worker drains and exits with code 1.' },
+      overrunsMax: {
+        means:
+          'Handlers that ignore their timeout at the same time before the worker drains and exits with code 1. With a lower `concurrency`: all of them.',
+      },
       suspectDrainMs: { means: 'Longest pause of normal work to become empty for a suspect.' },
       recordMs: { means: 'Progress and log lines are collected for this long, then written together.' },
       logLinesMax: { means: 'Log lines kept per job. The oldest make room.' },
@@ -182,8 +185,8 @@ These have no value by default:
 | --- | --- | --- |
 | \`giveUpAfter\` | \`defineJob\`, \`enqueue\` | Time for all attempts together, from the enqueue. Passed: \`failed\` with reason \`gave-up\`. |
 | \`startWithin\` | \`enqueue\` | Not started within this: \`cancelled\` with reason \`expired\`. |
-| \`backend\` | \`new Kerja\` | A URL or a backend. Without it: \`KERJA_URL\`, then \`kerja.db\` beside the nearest \`package.json\`. With \`NODE_ENV=production\` there is no such file: \`BACKEND_REQUIRED\`. |
-| \`logger\` | \`new Kerja\` | \`'debug'\`, \`'info'\`, \`'warn'\`, \`'error'\`, \`'silent'\`, or an object with \`debug\`, \`info\`, \`warn\` and \`error\`. The level \`info\` is used otherwise. |
+| \`backend\` | \`new Kerja\` | A URL or a backend; \`KERJA_URL\` overrides it only where it came through \`defineConfig\`. Without it: \`KERJA_URL\`, then \`kerja.db\` beside the nearest \`package.json\`. With \`NODE_ENV=production\` there is no such file: \`BACKEND_REQUIRED\`. |
+| \`logger\` | \`new Kerja\` | \`'debug'\`, \`'info'\`, \`'warn'\`, \`'error'\`, \`'silent'\`, or an object with \`debug\`, \`info\`, \`warn\` and \`error\`. When that throws, its line goes to stderr. The level \`info\` is used otherwise. |
 | \`queues\` | \`kerja.worker\` | Queues that may use only a part of the concurrency. |
 | \`alsoServe\` | \`kerja.worker\` | Queues served beside those that the handlers name. |
 | \`driver\` | \`sqlite\` | \`node:sqlite\` or \`better-sqlite3\`. Without it: the first safe one, in this order. |
@@ -224,6 +227,7 @@ So a deploy of new workers changes timeouts, waits and retention of jobs that ar
 keys or run time.
 
 The command line has an order of its own for the backend: \`--backend\`, then \`KERJA_URL\`, then the configuration file, then the default file.
+\`new Kerja(config)\` with what \`defineConfig\` returned does the same without the flag. What code says itself, \`new Kerja({ backend })\`, \`KERJA_URL\` does not override.
 `
 
 const COUNT = new Intl.NumberFormat('en-US')

@@ -15,11 +15,18 @@ export interface KerjaOptions {
   readonly backend?: string | Backend
   /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
   readonly enqueueTimeout?: Duration
-  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. When it throws, its line goes to stderr. @default 'info' */
+  /**
+   * A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. When a logger throws,
+   * its line goes to stderr.
+   * @default 'info'
+   */
   readonly logger?: Logger | LogLevel
 }
 
-/** A configuration file's content: `export default defineConfig({ … })` in `kerja.config.ts`. `new Kerja(config)` takes it too; there KERJA_URL overrides its backend. */
+/**
+ * A configuration file's content: `export default defineConfig({ … })` in `kerja.config.ts`. `new Kerja(config)` takes it too. KERJA_URL
+ * overrides its backend; what code itself gives to `new Kerja({ backend })`, it does not.
+ */
 export interface KerjaConfig extends KerjaOptions {
   /** The file that makes the worker, relative to the configuration file: for `kerja worker` and `kerja dev`. */
   readonly worker?: string

@@ -15,23 +15,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['contract', 'core', 'define', 'errors.ts', 'observe'],
   maintenance: ['contract', 'core', 'errors.ts', 'observe'],
   // A scheduler is a duty; a worker runs the duties.
-  scheduler: ['contract', 'core', 'errors.ts', 'observe', 'maintenance'],
+  scheduler: ['contract', 'core', 'observe', 'maintenance'],
   'version.ts': [],
   worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
-  'open-backend.ts': ['backend-url.ts', 'contract', 'core', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
+  'open-backend.ts': ['backend-url.ts', 'contract', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
   'backend-url.ts': ['core', 'errors.ts'],
-  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'errors.ts', 'observe', 'worker', 'open-backend.ts'],
-  'index.ts': ['client', 'contract', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
-  'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'kerja.ts', 'observe', 'contract'],
-  testing: ['contract', 'core', 'errors.ts', 'backends/memory'],
+  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'observe', 'worker', 'open-backend.ts'],
+  'index.ts': ['client', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
+  'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'observe', 'contract'],
+  testing: ['contract', 'core'],
   cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core'],
 }
 const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],
   define: ['@standard-schema/spec'],
-  client: ['@standard-schema/spec'],
   cli: ['commander', 'jiti'],
 }
 /** Runs in a browser. */
@@ -76,6 +75,18 @@ describe('architecture', () => {
     expect(breaches).toEqual([])
   })
 
+  it('permits no import that nobody makes', () => {
+    const made = new Set(
+      sources.flatMap((file) =>
+        importsOf(file).map((specifier) => `${file.unit} → ${specifier.startsWith('.') ? unitOf(resolved(file, specifier)) : specifier}`),
+      ),
+    )
+    const permitted = [MAY_IMPORT, PACKAGES].flatMap((table) =>
+      Object.entries(table).flatMap(([unit, targets]) => targets.map((target) => `${unit} → ${target}`)),
+    )
+    expect(permitted.filter((permission) => !made.has(permission))).toEqual([])
+  })
+
   it('outside packages are the ones allowed', () => {
     const breaches = sources.flatMap((file) =>
       importsOf(file)
@@ -91,6 +102,13 @@ describe('architecture', () => {
       .filter((file) => NODE_FREE.includes(file.unit))
       .flatMap((file) => importsOf(file).filter((specifier) => specifier.startsWith('node:')))
     expect(breaches).toEqual([])
+  })
+
+  it('core and define ask neither the clock nor chance', () => {
+    const asking = sources
+      .filter((file) => NODE_FREE.includes(file.unit))
+      .filter((file) => /\bDate\.now\b|\bMath\.random\b|\bnew Date\(\)/.test(file.text))
+    expect(asking.map((file) => relative(src, file.path))).toEqual([])
   })
 
   it('has no import cycle', () => {

@@ -1,11 +1,12 @@
 // The documentation says what the code does: codes, options, states, the tree and its imports, links, snippets, and the first example.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { ERROR_CODES } from 'kerja'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+// @ts-expect-error the scripts are plain JavaScript, run by plain node
+import { runReadmeExample, writeReadmeExample } from '../scripts/lib/readme-example.mjs'
 import { TRANSITIONS } from '../src/core/state.js'
 
 const root = resolve(import.meta.dirname, '..')
@@ -219,75 +220,16 @@ function tsc(project: string): string {
 }
 
 describe('the first example of the README', () => {
-  const started: ChildProcess[] = []
-  const folders: string[] = []
-  afterEach(() => {
-    for (const child of started) child.kill('SIGKILL')
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-  })
-
-  function project(): string {
-    const folder = mkdtempSync(join(tmpdir(), 'kerja-readme-'))
-    folders.push(folder)
-    mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(root, join(folder, 'node_modules/kerja'))
-    writeFileSync(join(folder, 'package.json'), '{}')
-    for (const { name, text } of snippetsOf('README.md', 'js')) if (name !== null) writeFileSync(join(folder, basename(name)), text)
-    return folder
-  }
-
-  function start(folder: string, file: string, port: number) {
-    const { KERJA_URL: _url, NODE_ENV: _environment, ...inherited } = process.env
-    const child = spawn(process.execPath, [file], { cwd: folder, env: { ...inherited, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] })
-    started.push(child)
-    const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) =>
-      child.once('exit', (code, signal) => done({ code, signal })),
-    )
-    let output = ''
-    const readers = new Set<() => void>()
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-        for (const reader of readers) reader()
-      })
-    }
-    const printed = (words: string): Promise<void> =>
-      new Promise((done, fail) => {
-        const look = (): void => {
-          if (!output.includes(words)) return
-          readers.delete(look)
-          done()
-        }
-        readers.add(look)
-        look()
-        void exited.then(() => fail(new Error(`${file} ended without printing ${words}:\n${output}`)))
-      })
-    return { child, exited, printed }
-  }
-
-  const freePort = (): Promise<number> =>
-    new Promise((done) => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as { port: number }
-        server.close(() => done(port))
-      })
-    })
-
   it('answers 202, runs the job, and stops when asked', async () => {
-    const folder = project()
-    const port = await freePort()
-    const worker = start(folder, 'worker.mjs', port)
-    const web = start(folder, 'web.mjs', port)
-    await Promise.all([worker.printed('worker started'), web.printed('listening')])
-
-    const accepted = await fetch(`http://127.0.0.1:${port}/signup?email=ana@example.com`, { method: 'POST' })
-    expect(accepted.status).toBe(202)
-    expect(await accepted.json()).toMatchObject({ durability: 'queued', duplicate: false })
-    await worker.printed('Welcome, ana@example.com!')
-
-    worker.child.kill('SIGTERM')
-    web.child.kill('SIGTERM')
-    expect(await worker.exited).toEqual({ code: 0, signal: null })
-    await web.exited
+    const folder = mkdtempSync(join(tmpdir(), 'kerja-readme-'))
+    try {
+      mkdirSync(join(folder, 'node_modules'))
+      symlinkSync(root, join(folder, 'node_modules/kerja'))
+      writeFileSync(join(folder, 'package.json'), '{}')
+      writeReadmeExample(folder)
+      await runReadmeExample(process.execPath, folder)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
