@@ -70,6 +70,11 @@ const GROUPS = {
       leaseMs: { means: 'A worker without a heartbeat for this long is dead.' },
       leaseGraceMs: { means: 'Added to the timeout of an attempt before the store takes the job away from a worker that lives.' },
       pollMs: { means: 'Longest sleep between two looks for work.' },
+      prefetchRunMsMax: {
+        means: 'Handlers whose mean run is below this are quick: a worker of 8 slots or more then claims up to another round ahead.',
+      },
+      prefetchJobsMax: { means: 'Most jobs claimed ahead.' },
+      prefetchWaitMs: { means: 'A job claimed ahead that has waited this long for a slot is given back.' },
       retryFirstMs: { means: 'First wait after a failed call to the store. It doubles each time.' },
       retryMaxMs: { means: 'Longest wait after a failed call to the store.' },
       overrunsMax: { means: 'Handlers that ignore their timeout at the same time before the worker drains and exits with code 1.' },
@@ -131,7 +136,7 @@ const SQLITE = {
       where: 'synchronous',
       means: '`full`: a stored job survives a power cut. `normal`: faster; a power cut may lose the last moments, never the file.',
     },
-    lockTimeoutMs: { where: 'lockTimeoutMs', means: 'How long to wait for the write of another process before `STORE_LOCKED`. From 0 to 60,000 ms.' },
+    lockTimeoutMs: { where: 'lockTimeout', means: 'How long to wait for the write of another process before `STORE_LOCKED`. At most a minute.' },
   },
 }
 

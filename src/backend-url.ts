@@ -3,14 +3,14 @@ import { resolve } from 'node:path'
 import { rejectUnknown } from './core/suggest.js'
 import { KerjaError, quote } from './errors.js'
 
-/** What a URL says, ready to be loaded. `key` is the same for URLs that mean the same store. */
+/** What a URL says, ready to be loaded. `key` is a URL itself, the same for URLs that mean the same store. */
 export type BackendAddress =
   | { readonly scheme: 'memory'; readonly key: string }
   | { readonly scheme: 'sqlite'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly path: string } }
 
 // Known by name, so that the message can say more than «unknown».
 const NOT_YET = ['postgres', 'postgresql', 'amqp', 'amqps', 'sqs', 'redis', 'rediss', 'mysql', 'mongodb']
-const SQLITE_QUERY = ['synchronous', 'driver', 'lockTimeoutMs', 'allowUnsafeSqlite', 'allowNetworkFilesystem']
+const SQLITE_QUERY = ['synchronous', 'driver', 'lockTimeout', 'allowUnsafeSqlite', 'allowNetworkFilesystem']
 const EXAMPLES = "Use 'sqlite:jobs.db' (a file) or 'memory:' (this process only)."
 
 /** `folder` is what relative paths are relative to. @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} */
@@ -25,7 +25,7 @@ export function parseBackendUrl(url: string, folder: string): BackendAddress {
     throw new KerjaError('OPTION_INVALID', `The backend URL ${quote(maskUrl(url))} names no file. ${EXAMPLES}`, { details: { option: 'backend' } })
   }
   const path = resolve(folder, given)
-  return { scheme, key: `sqlite:${path}?${query}`, options: { path, ...parseQuery(query) } }
+  return { scheme, key: `sqlite:${path}${query === '' ? '' : `?${query}`}`, options: { path, ...parseQuery(query) } }
 }
 
 /** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
@@ -51,9 +51,12 @@ export function maskUrl(url: string): string {
 
 function parseQuery(query: string): Readonly<Record<string, unknown>> {
   const options: Record<string, unknown> = {}
-  for (const [name, value] of new URLSearchParams(query)) options[name] = name === 'lockTimeoutMs' ? Number(value) : toBoolean(value)
+  for (const [name, value] of new URLSearchParams(query)) options[name] = toValue(value)
   rejectUnknown(options, SQLITE_QUERY, 'the sqlite: URL')
   return options
 }
 
-const toBoolean = (value: string): unknown => (value === 'true' ? true : value === 'false' ? false : value)
+function toValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return /^\d+$/.test(text) ? Number(text) : text
+}

@@ -52,6 +52,8 @@ export const ERROR_CODES = Object.freeze({
 export type KerjaErrorCode = keyof typeof ERROR_CODES
 
 const DOCS = 'docs/errors.md'
+/** The same in every copy of this module: hot reloads and bundlers leave several, and engines are shared between them. */
+const BRAND: unique symbol = Symbol.for('kerja.error') as never
 
 export interface KerjaErrorOptions {
   readonly cause?: unknown
@@ -72,6 +74,10 @@ export class KerjaError extends Error {
     this.code = code
     this.details = options.details ?? {}
     this.docs = `${DOCS}#${code.toLowerCase()}`
+  }
+
+  get [BRAND](): true {
+    return true
   }
 }
 
@@ -173,8 +179,37 @@ export class LeaseLostError extends KerjaError {
   }
 }
 
-export const isKerjaError = (error: unknown, code?: KerjaErrorCode): error is KerjaError =>
-  error instanceof KerjaError && (code === undefined || error.code === code)
+/** Whether Kerja made this error, whichever copy of it did, and if given whether it has this code. Never throws, whatever the value is. */
+export function isKerjaError(error: unknown, code?: KerjaErrorCode): error is KerjaError {
+  try {
+    return (error as { [BRAND]?: unknown } | null | undefined)?.[BRAND] === true && (code === undefined || (error as KerjaError).code === code)
+  } catch {
+    // A revoked proxy, or one whose traps throw, is not ours.
+    return false
+  }
+}
+
+/** Codes that speak of the backend as a whole, whatever the job. `passes`: an outage that ends without anybody's doing. */
+const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Object.freeze({
+  BACKEND_REQUIRED: 'stays',
+  BACKEND_UNKNOWN: 'stays',
+  BACKEND_UNAVAILABLE: 'passes',
+  BACKEND_CLOSED: 'stays',
+  DRIVER_MISSING: 'stays',
+  DRIVER_UNSAFE: 'stays',
+  STORE_LOCKED: 'passes',
+  STORE_FULL: 'stays',
+  STORE_CORRUPT: 'stays',
+  STORE_READ_ONLY: 'stays',
+  STORE_NETWORK_FILESYSTEM: 'stays',
+  STORE_VERSION: 'stays',
+})
+
+/** The backend as a whole is away, busy or full: another job would fare no better, and this one may pass later. */
+export const isAway = (error: unknown): boolean => isKerjaError(error) && AWAY[error.code] !== undefined
+
+/** Away for now: the same call will pass before long. */
+export const passesByItself = (error: unknown): boolean => isKerjaError(error) && AWAY[error.code] === 'passes'
 
 const SHOWN_CHARACTERS_MAX = 120
 

@@ -110,7 +110,7 @@ export class Kerja {
    * @example const { url } = await kerja.result(transcode, receipt.id, { timeout: '30s' })
    */
   result<J extends AnyJob>(job: J, id: string, options: AwaitOptions = {}): Promise<ReturnedOf<J>> {
-    return awaitResult(this.#following, job, id, options) as Promise<ReturnedOf<J>>
+    return awaitResult(this.#following, { job, id, options }) as Promise<ReturnedOf<J>>
   }
 
   /**
@@ -120,7 +120,7 @@ export class Kerja {
    */
   watch<J extends AnyJob>(job: J, id: string, options: WatchOptions = {}): AsyncGenerator<WatchEvent<PayloadOf<J>, ReturnedOf<J>>, void, undefined> {
     const parts = { connection: this.#connection, following: this.#following, toTypedJob }
-    return watchJob(parts, job, id, options) as AsyncGenerator<WatchEvent<PayloadOf<J>, ReturnedOf<J>>, void, undefined>
+    return watchJob(parts, { job, id, options }) as AsyncGenerator<WatchEvent<PayloadOf<J>, ReturnedOf<J>>, void, undefined>
   }
 
   /**
@@ -133,8 +133,8 @@ export class Kerja {
       {
         open: this.#connection.open,
         producer: this.#producer,
-        toScheduleDefinition: (declaration, now) => toScheduleDefinition(declaration, 'worker', now, this.#preparer.prepare),
-        toTickJob: (template, schedule, instant) => toTickJob(template, schedule, instant),
+        toScheduleDefinition: (declaration, now) => toScheduleDefinition(declaration, { source: 'worker', now, prepare: this.#preparer.prepare }),
+        toTickJob,
         createId: this.#createId,
         events: this.#hub,
         logger: this.#logger,

@@ -44,8 +44,8 @@ export async function loadBackend({ backend, environmentFirst }: BackendChoice, 
   const url = given ?? environmentUrl()
   if (url !== null)
     return holdAddress(parseBackendUrl(url, process.cwd()), () => logger.debug('backend', { url: parseBackendUrl(url, process.cwd()).key }))
-  const path = join(projectRoot(process.cwd()), DEFAULT_FILE)
-  return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}?`, options: { path } }, () =>
+  const path = defaultFile(process.cwd())
+  return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}`, options: { path } }, () =>
     logger.info('no backend was named, so jobs are kept in a file', { path, setting: 'KERJA_URL or new Kerja({ backend })' }),
   )
 }
@@ -61,7 +61,10 @@ function environmentUrl(): string | null {
   )
 }
 
-/** The folder of the nearest package.json upward, else the working directory. */
+/** Where jobs are kept when nobody names a backend. */
+export const defaultFile = (from: string): string => join(projectRoot(from), DEFAULT_FILE)
+
+/** The folder of the nearest package.json upward, else `from` itself. */
 export function projectRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return folder

@@ -96,7 +96,7 @@ describe('failures', () => {
 
 describe('a backend that does not answer', () => {
   it('times out each job, drops those not sent, and does not stop the line for ever', async () => {
-    const { coalescer, writes, sent } = harness({ timeoutMs: 20 })
+    const { coalescer, writes, sent } = harness({ timeoutMs: 100 })
     const first = coalescer.push(job('a'))
     await turn()
     const second = coalescer.push(job('b'))

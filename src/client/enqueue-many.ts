@@ -46,7 +46,7 @@ export function createEnqueueMany(parts: EnqueueManyParts): EnqueueMany {
     try {
       for await (const slice of slicesOf(parts.preparer, sourceOf(requests))) {
         await writing
-        writing = writeSlice(parts, slice, write, durability, receipts)
+        writing = writeSlice(parts, slice, { write, durability, receipts })
         // Its rejection is met at the next await, which may be turns later.
         writing.catch(() => undefined)
       }
@@ -70,7 +70,7 @@ async function* slicesOf(preparer: Preparer, requests: Iterable<JobRequest> | As
   let characters = 0
   let turnBegan = performance.now()
   for await (const request of requests) {
-    const job = await prepareEntry(preparer, request, start + jobs.length, start)
+    const job = await prepareEntry(preparer, request, { index: start + jobs.length, sliceStart: start })
     jobs.push(job)
     characters += job.payload.length
     const full = jobs.length === DEFAULTS.enqueue.sliceJobsMax || characters >= SLICE_CHARACTERS_MAX
@@ -96,27 +96,32 @@ function sourceOf(requests: Iterable<JobRequest> | AsyncIterable<JobRequest>): I
   throw new KerjaError('OPTION_INVALID', `enqueueMany takes an array or (async) iterable of job.with(payload); got ${quote(requests)}.`)
 }
 
-async function prepareEntry(preparer: Preparer, request: JobRequest, index: number, sliceStart: number): Promise<NewJob> {
+interface EntryPlace {
+  readonly index: number
+  readonly sliceStart: number
+}
+
+async function prepareEntry(preparer: Preparer, request: JobRequest, { index, sliceStart }: EntryPlace): Promise<NewJob> {
   try {
     checkObject(request, 'An entry')
     checkJob(request.job)
     if ((request.options as { tx?: unknown } | undefined)?.tx !== undefined) {
       throw new KerjaError('OPTION_INVALID', 'An entry takes no tx: give it to enqueueMany(requests, { tx }).')
     }
-    return await preparer.prepare(request.job, request.payload, request.options)
+    return await preparer.prepare({ job: request.job, payload: request.payload, options: request.options })
   } catch (error) {
     throw located(error, index, { nextIndex: sliceStart, storedCount: sliceStart, failedIndexes: [index] })
   }
 }
 
-async function writeSlice(
-  parts: EnqueueManyParts,
-  slice: Slice,
-  write: WriteJobs,
-  durability: Receipt['durability'],
-  receipts: Receipt[],
-): Promise<void> {
-  const { start, jobs } = slice
+/** Where slices go, and the receipts so far. */
+interface Target {
+  readonly write: WriteJobs
+  readonly durability: Receipt['durability']
+  readonly receipts: Receipt[]
+}
+
+async function writeSlice(parts: EnqueueManyParts, { start, jobs }: Slice, { write, durability, receipts }: Target): Promise<void> {
   const timeoutError = () => new EnqueueTimeoutError(jobs[0]!.id, parts.timeoutMs)
   const outcomes = await withTimeout(writeIsolated(write, jobs), parts.timeoutMs, timeoutError).catch((error): WriteOutcome[] =>
     jobs.map(() => ({ status: 'error', error })),

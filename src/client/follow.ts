@@ -7,16 +7,13 @@
  */
 import type { Backend } from '../contract/backend.js'
 import type { JobRecord } from '../contract/job.js'
-import { isKerjaError, KerjaError } from '../errors.js'
+import { KerjaError, passesByItself } from '../errors.js'
 import type { Connection } from './connection.js'
 
 /** Ids in one read. */
 const READ_JOBS_MAX = 200
 /** Hints come with every settled batch; answering each at once would read the same jobs hundreds of times per second. */
 const HINT_GAP_MS = 5
-
-/** Whether an error of the backend is an outage, which ends without anybody's doing. */
-export const passesByItself = (error: unknown): boolean => isKerjaError(error, 'BACKEND_UNAVAILABLE') || isKerjaError(error, 'STORE_LOCKED')
 
 export interface Follower {
   /** After every read; null when nobody knows the id. Must not throw. */

@@ -1,32 +1,14 @@
 /** Writes a batch so that a poisonous job fails alone: a batch that fails as a whole is halved until the faulty jobs stand by themselves. */
 import type { NewJob, PushResult } from '../contract/job.js'
-import { isKerjaError, KerjaError, type KerjaErrorCode } from '../errors.js'
+import { isAway, isKerjaError, KerjaError } from '../errors.js'
 
 /** What became of one job: the store's answer, or the error it failed with. */
 export type WriteOutcome = PushResult | { readonly status: 'error'; readonly error: unknown }
 
 export type WriteJobs = (jobs: readonly NewJob[]) => Promise<readonly PushResult[]>
 
-// With these codes the whole backend is away, full or locked: writing the halves could only fail again, and would make the trouble worse.
-const WHOLE_BACKEND: ReadonlySet<KerjaErrorCode> = new Set<KerjaErrorCode>([
-  'BACKEND_REQUIRED',
-  'BACKEND_UNKNOWN',
-  'BACKEND_UNAVAILABLE',
-  'BACKEND_CLOSED',
-  'UNSUPPORTED',
-  'DRIVER_MISSING',
-  'DRIVER_UNSAFE',
-  'STORE_LOCKED',
-  'STORE_FULL',
-  'STORE_CORRUPT',
-  'STORE_READ_ONLY',
-  'STORE_NETWORK_FILESYSTEM',
-  'STORE_VERSION',
-  'TRANSACTION_INVALID',
-])
-
-/** Whether an error says that no job could be written, whatever the job. */
-export const concernsWholeBackend = (error: unknown): boolean => isKerjaError(error) && WHOLE_BACKEND.has(error.code)
+// Writing the halves could only fail again, and would make the trouble worse.
+const failsWhole = (error: unknown): boolean => isAway(error) || isKerjaError(error, 'UNSUPPORTED') || isKerjaError(error, 'TRANSACTION_INVALID')
 
 /** One outcome per job, in order. Never rejects. At most twice as many writes as jobs. */
 export async function writeIsolated(write: WriteJobs, jobs: readonly NewJob[]): Promise<readonly WriteOutcome[]> {
@@ -34,7 +16,7 @@ export async function writeIsolated(write: WriteJobs, jobs: readonly NewJob[]): 
     const results = await write(jobs)
     return results.length === jobs.length ? results : jobs.map((_, index) => results[index] ?? unanswered(jobs.length, results.length))
   } catch (error) {
-    if (jobs.length === 1 || concernsWholeBackend(error)) return jobs.map(() => ({ status: 'error', error }))
+    if (jobs.length === 1 || failsWhole(error)) return jobs.map(() => ({ status: 'error', error }))
     const middle = jobs.length >> 1
     // One after the other: a failing write inside a store's transaction is slow, and order within a batch is kept.
     const first = await writeIsolated(write, jobs.slice(0, middle))

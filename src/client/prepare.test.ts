@@ -7,10 +7,12 @@ import { createIdGenerator, isUuid } from '../core/id.js'
 import { type AnyJob, defineJob, type EnqueueOptions } from '../define/job.js'
 import { type Schema, type } from '../define/schema.js'
 import type { KerjaError } from '../errors.js'
-import { createPreparer } from './prepare.js'
+import { createPreparer, type JobOrigin } from './prepare.js'
 
 const createId = createIdGenerator({ now: () => 1_700_000_000_000, randomFill: (bytes) => void randomFillSync(bytes) })
-const { prepare, prepareSync } = createPreparer(createId)
+const preparer = createPreparer(createId)
+const prepare = (job: AnyJob, payload: unknown, options?: EnqueueOptions, origin?: JobOrigin) => preparer.prepare({ job, payload, options, origin })
+const prepareSync = (job: AnyJob, payload: unknown, options?: EnqueueOptions) => preparer.prepareSync({ job, payload, options })
 const mail = defineJob({ kind: 'mail.send', payload: z.object({ to: z.email(), at: z.coerce.date().optional() }) })
 const free = defineJob({ kind: 'free', payload: type<unknown>() })
 

@@ -23,25 +23,37 @@ export interface JobOrigin {
   readonly occurrences: Map<string, number>
 }
 
+/** One job as it is asked for. */
+export interface PrepareRequest {
+  readonly job: AnyJob
+  readonly payload: unknown
+  readonly options?: EnqueueOptions | undefined
+  readonly origin?: JobOrigin | undefined
+}
+
 export interface Preparer {
   /**
    * At once when the schema validates synchronously. The payload is read before this returns: changing it later changes nothing.
    * @throws {OPTION_UNKNOWN} {OPTION_INVALID} {PAYLOAD_INVALID} {PAYLOAD_LOSSY} {PAYLOAD_TOO_LARGE} {PAYLOAD_TOO_DEEP}
    */
-  prepare(job: AnyJob, payload: unknown, options?: EnqueueOptions, origin?: JobOrigin): NewJob | Promise<NewJob>
+  prepare(request: PrepareRequest): NewJob | Promise<NewJob>
   /** The same, for schemas that validate synchronously only. @throws {PAYLOAD_INVALID} when the schema is asynchronous */
-  prepareSync(job: AnyJob, payload: unknown, options?: EnqueueOptions): NewJob
+  prepareSync(request: PrepareRequest): NewJob
+}
+
+interface CheckedRequest {
+  readonly job: AnyJob
+  /** What the schema made of the payload. */
+  readonly output: unknown
+  /** The encoded payload. */
+  readonly text: string
+  readonly resolved: ResolvedEnqueueOptions
+  readonly origin: JobOrigin | undefined
+  readonly id: string
 }
 
 export function createPreparer(createId: () => string): Preparer {
-  const finish = (
-    job: AnyJob,
-    output: unknown,
-    text: string,
-    resolved: ResolvedEnqueueOptions,
-    origin: JobOrigin | undefined,
-    id: string,
-  ): NewJob => ({
+  const finish = ({ job, output, text, resolved, origin, id }: CheckedRequest): NewJob => ({
     id,
     kind: job.kind,
     version: job.version,
@@ -62,10 +74,11 @@ export function createPreparer(createId: () => string): Preparer {
     tick: null,
   })
 
-  const idFor = (job: AnyJob, text: string, resolved: ResolvedEnqueueOptions, origin: JobOrigin | undefined): string =>
+  const idFor = ({ job, origin }: PrepareRequest, text: string, resolved: ResolvedEnqueueOptions): string =>
     resolved.id ?? (origin === undefined ? createId() : childId(job, text, origin))
 
-  const prepare: Preparer['prepare'] = (job, payload, options, origin) => {
+  const prepare: Preparer['prepare'] = (request) => {
+    const { job, payload, options, origin } = request
     checkJob(job)
     const resolved = resolveEnqueueOptions(job, options)
     const subject: Subject = { kind: job.kind, what: 'payload', code: 'PAYLOAD_INVALID' }
@@ -73,27 +86,25 @@ export function createPreparer(createId: () => string): Preparer {
     if (!(answer instanceof Promise)) {
       const output = outputOf(answer, subject)
       const text = encode(payload, DEFAULTS.payload)
-      return finish(job, output, text, resolved, origin, idFor(job, text, resolved, origin))
+      return finish({ job, output, text, resolved, origin, id: idFor(request, text, resolved) })
     }
     // If encoding throws, nobody will await the schema's answer.
     answer.catch(() => undefined)
     const text = encode(payload, DEFAULTS.payload)
-    const id = idFor(job, text, resolved, origin)
-    return answer.then((later) => finish(job, outputOf(later, subject), text, resolved, origin, id))
+    const id = idFor(request, text, resolved)
+    return answer.then((later) => finish({ job, output: outputOf(later, subject), text, resolved, origin, id }))
   }
 
   return {
     prepare,
-    prepareSync: (job, payload, options) => {
-      const prepared = prepare(job, payload, options)
+    prepareSync: (request) => {
+      const prepared = prepare(request)
       if (!(prepared instanceof Promise)) return prepared
       prepared.catch(() => undefined)
       throw new KerjaError(
         'PAYLOAD_INVALID',
-        `The schema of ${job.kind} validates asynchronously, which enqueueSync cannot await. Use \`await kerja.enqueue(…)\`.`,
-        {
-          details: { kind: job.kind },
-        },
+        `The schema of ${request.job.kind} validates asynchronously, which enqueueSync cannot await. Use \`await kerja.enqueue(…)\`.`,
+        { details: { kind: request.job.kind } },
       )
     },
   }

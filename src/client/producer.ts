@@ -9,7 +9,7 @@ import type { Connection } from './connection.js'
 import { withTimeout } from './deadlines.js'
 import { createEnqueueMany, type EnqueueManyOptions } from './enqueue-many.js'
 import type { WriteJobs } from './isolate.js'
-import type { JobOrigin, Preparer } from './prepare.js'
+import type { JobOrigin, PrepareRequest, Preparer } from './prepare.js'
 import { type Receipt, toReceipt } from './receipt.js'
 
 /** Characters of payload in one write: about a mebibyte, so that a write stays short. */
@@ -58,10 +58,10 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
     events.emit('job.enqueued', { id: receipt.id, kind: job.kind, queue: job.queue, duplicate: receipt.duplicate })
   }
 
-  const enqueueFrom = async (job: AnyJob, payload: unknown, options: EnqueueOptions | undefined, origin: JobOrigin | undefined): Promise<Receipt> => {
-    const prepared = preparer.prepare(job, payload, options, origin)
+  const enqueueFrom = async (request: PrepareRequest): Promise<Receipt> => {
+    const prepared = preparer.prepare(request)
     const newJob = prepared instanceof Promise ? await prepared : prepared
-    const tx = options?.tx
+    const tx = request.options?.tx
     if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
     const receipt = toReceipt(newJob, await coalescer.push(newJob), 'queued')
     announce(newJob, receipt)
@@ -74,10 +74,10 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
   }
 
   return {
-    enqueue: (job, payload, options) => enqueueFrom(job, payload, options, undefined),
+    enqueue: (job, payload, options) => enqueueFrom({ job, payload, options }),
     enqueueMany: createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs }),
     enqueueSync: (job, payload, options) => {
-      const newJob = preparer.prepareSync(job, payload, options)
+      const newJob = preparer.prepareSync({ job, payload, options })
       const { tx } = options ?? {}
       if (tx === undefined) {
         throw new KerjaError(
@@ -88,9 +88,9 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
       const results = pushSyncOf(connection)([newJob], { tx })
       return toReceipt(newJob, results[0] as PushResult, 'in-transaction')
     },
-    enqueueAs: (job, payload, options, origin) => enqueueFrom(job, payload, options, origin),
+    enqueueAs: (job, payload, options, origin) => enqueueFrom({ job, payload, options, origin }),
     prepareAs: (job, payload, options, origin) => {
-      if (options.tx === undefined) return preparer.prepare(job, payload, options, origin)
+      if (options.tx === undefined) return preparer.prepare({ job, payload, options, origin })
       throw new KerjaError(
         'OPTION_INVALID',
         `enqueueOnComplete(${quote(job?.kind)}) takes no tx: the job joins the completion. Give tx to ctx.complete.`,

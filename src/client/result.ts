@@ -11,16 +11,22 @@ import { outputOf, runSchema, type Subject } from './validate.js'
 /** setTimeout fires at once beyond this. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
+export interface AwaitRequest {
+  readonly job: AnyJob
+  readonly id: string
+  readonly options: AwaitOptions
+}
+
 /**
  * The result of the job once it has completed.
  * @throws {JOB_FAILED} {JOB_CANCELLED} {JOB_NOT_FOUND} {RESULT_TIMEOUT} {RESULT_INVALID} {OPTION_INVALID}, or the signal's reason
  */
-export async function awaitResult(following: JobFollowing, job: AnyJob, givenId: string, options: AwaitOptions): Promise<unknown> {
+export async function awaitResult(following: JobFollowing, { job, id: givenId, options }: AwaitRequest): Promise<unknown> {
   checkJob(job)
   const id = checkId(givenId, 'id')
   const { timeoutMs, signal } = resolveAwaitOptions(options, 'result')
   signal?.throwIfAborted()
-  const record = await ended(following, id, timeoutMs, signal)
+  const record = await ended(following, { id, timeoutMs, signal })
   checkKind(job, record)
   if (record.state === 'failed') throw new JobFailedError(id, record.reason, record.failure)
   if (record.state === 'cancelled') throw new JobCancelledError(id, record.reason ?? 'no reason recorded')
@@ -48,7 +54,13 @@ export function checkKind(job: AnyJob, record: JobRecord): void {
   })
 }
 
-function ended(following: JobFollowing, id: string, timeoutMs: number, signal: AbortSignal | null): Promise<JobRecord> {
+interface Waiting {
+  readonly id: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | null
+}
+
+function ended(following: JobFollowing, { id, timeoutMs, signal }: Waiting): Promise<JobRecord> {
   return new Promise((resolve, reject) => {
     const end = (finish: () => void) => {
       clearTimeout(timer)

@@ -12,12 +12,17 @@ import { type Preparer, sha256 } from './prepare.js'
 // Each says something about one job, and a schedule makes many: an idempotency key, say, would merge all ticks of a week into the first.
 const NOT_FOR_TICKS: readonly (keyof EnqueueOptions)[] = ['id', 'idempotencyKey', 'delay', 'runAt', 'tx']
 
-/** `now` is where the first tick is looked for. @throws {SCHEDULE_INVALID} {OPTION_INVALID} and what preparing a job throws */
+export interface ScheduleDefinitionParts {
+  readonly source: ScheduleDefinition['source']
+  /** Where the first tick is looked for, by the store's clock. */
+  readonly now: number
+  readonly prepare: Preparer['prepare']
+}
+
+/** @throws {SCHEDULE_INVALID} {OPTION_INVALID} and what preparing a job throws */
 export async function toScheduleDefinition(
   declaration: ScheduleDeclaration,
-  source: ScheduleDefinition['source'],
-  now: number,
-  prepare: Preparer['prepare'],
+  { source, now, prepare }: ScheduleDefinitionParts,
 ): Promise<ScheduleDefinition> {
   checkDeclaration(declaration)
   const { name, request, rule, missed, overlap } = declaration
@@ -31,19 +36,17 @@ export async function toScheduleDefinition(
       },
     )
   }
-  const template = await prepare(request.job, request.payload, request.options)
+  const template = await prepare({ job: request.job, payload: request.payload, options: request.options })
   const nextAt = nextTick(rule, now)
   if (nextAt === null)
     throw new KerjaError('SCHEDULE_INVALID', `Schedule ${quote(name)} never comes due: ${quote(rule.cron)}.`, { details: { schedule: name } })
   return { name, source, cron: rule.cron, everyMs: rule.everyMs, timeZone: rule.timeZone, missed, overlap, template, nextAt }
 }
 
-/** The id of a tick is made of the schedule's name and the instant, so that whoever fires it makes the same job. */
-export const tickId = (schedule: string, instant: number): string => deriveId(sha256, instant, 'tick', schedule)
-
-export const toTickJob = (template: NewJob, schedule: string, instant: number, id: string = tickId(schedule, instant)): NewJob => ({
+/** Its id is made of the schedule's name and the instant, so that whoever fires it makes the same job. */
+export const toTickJob = (template: NewJob, schedule: string, instant: number): NewJob => ({
   ...template,
-  id,
+  id: deriveId(sha256, instant, 'tick', schedule),
   delayMs: 0,
   // The tick's own instant, so that latency counts from when it was due.
   runAt: instant,

@@ -59,9 +59,12 @@ export function createSchedules({ connection, preparer, producer, createId }: Sc
   return {
     upsert: async (given) => {
       const declarations = Array.isArray(given) ? (given as readonly ScheduleDeclaration[]) : [given as ScheduleDeclaration]
+      const store = await coordination()
+      // First ticks are looked for from the store's time, by which they will be judged.
+      const { now } = await store.dueSchedules({ limit: 1 })
       // All are checked before any is stored.
-      const definitions = await Promise.all(declarations.map((declaration) => toScheduleDefinition(declaration, 'api', Date.now(), preparer.prepare)))
-      await (await coordination()).upsertSchedules(definitions)
+      const parts = { source: 'api', now, prepare: preparer.prepare } as const
+      await store.upsertSchedules(await Promise.all(declarations.map((declaration) => toScheduleDefinition(declaration, parts))))
     },
     list: async () => (await (await coordination()).schedules()).map(toStatus),
     pause: (name) => setPaused(name, true),
@@ -72,10 +75,12 @@ export function createSchedules({ connection, preparer, producer, createId }: Sc
     },
     runNow: async (name) => {
       checkName(name, 'schedule name')
-      const schedule = (await (await coordination()).schedules()).find((candidate) => candidate.name === name)
+      const store = await coordination()
+      const schedule = (await store.schedules()).find((candidate) => candidate.name === name)
       if (schedule === undefined) throw notFound(name)
+      const { now } = await store.dueSchedules({ limit: 1 })
       // An id of its own: asking twice is two jobs, and neither is taken for a tick.
-      const job = { ...toTickJob(schedule.template, name, Date.now(), createId()), runAt: null }
+      const job = { ...toTickJob(schedule.template, name, now), id: createId(), runAt: null }
       return toReceipt(job, await producer.push(job), 'queued')
     },
   }

@@ -8,8 +8,9 @@ import { DEFAULTS } from '../core/options.js'
 import { isTerminal } from '../core/state.js'
 import { rejectUnknown } from '../core/suggest.js'
 import type { AnyJob } from '../define/job.js'
+import { passesByItself } from '../errors.js'
 import type { Connection } from './connection.js'
-import { type JobFollowing, passesByItself } from './follow.js'
+import type { JobFollowing } from './follow.js'
 import { checkId, checkJob, checkObject, checkSignal } from './options.js'
 import { checkKind, notFound } from './result.js'
 import { type Job, type JobProgressView, type LogLineView, toLogLine, toProgress } from './view.js'
@@ -30,8 +31,14 @@ export interface WatchParts {
   readonly toTypedJob: (job: AnyJob, record: JobRecord) => Promise<Job>
 }
 
+export interface WatchRequest {
+  readonly job: AnyJob
+  readonly id: string
+  readonly options: WatchOptions
+}
+
 /** @throws {JOB_NOT_FOUND} {OPTION_INVALID} {BACKEND_CLOSED}, or the signal's reason, from the iteration */
-export async function* watchJob(parts: WatchParts, job: AnyJob, givenId: string, options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+export async function* watchJob(parts: WatchParts, { job, id: givenId, options }: WatchRequest): AsyncGenerator<WatchEvent, void, undefined> {
   checkJob(job)
   const id = checkId(givenId, 'id')
   checkObject(options, 'the options of watch')

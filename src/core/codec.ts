@@ -3,7 +3,7 @@
  * A user's own object whose single key starts with `$` gets one more `$`, so data that looks like a tag stays data.
  * Nothing is carried with a loss: what would not come back equal is refused, with the path to it.
  */
-import { KerjaError, quote } from '../errors.js'
+import { isKerjaError, KerjaError, quote } from '../errors.js'
 import { bytesFromBase64, bytesToBase64, isBytes, isDate, isPlainObject, isStandardArray } from './codec-kinds.js'
 import { lossyError, tooDeepError, tooLargeError, unreadableError } from './codec-refusals.js'
 
@@ -50,7 +50,7 @@ export function encode(value: unknown, limits: CodecLimits, what = 'payload'): s
   try {
     text = write(value, walk)
   } catch (error) {
-    if (error instanceof KerjaError) throw error
+    if (isKerjaError(error)) throw error
     if (error instanceof Overrun) throw tooLargeError(what, `more than ${charactersMax}`, limits.bytesMax)
     throw unreadableError(what, walk.path.slice(0, walk.depth), error)
   }

@@ -29,6 +29,7 @@ export class Run implements JobContext<unknown> {
   #children: (NewJob | Promise<NewJob>)[] | undefined
   #outcomes: Outcome[] | undefined
   #ended = false
+  #isCompletionWritten = false
   /** Set when the run was aborted, with why. */
   abortReason: KerjaError | undefined
 
@@ -89,12 +90,19 @@ export class Run implements JobContext<unknown> {
     return `${this.#job.jobId}:${checkKey(name, 'idempotencyKey name')}`
   }
 
-  enqueue(job: AnyJob, payload: unknown, options: EnqueueOptions = {}): Promise<{ readonly id: string; readonly duplicate: boolean }> {
+  async enqueue(job: AnyJob, payload: unknown, options: EnqueueOptions = {}): Promise<{ readonly id: string; readonly duplicate: boolean }> {
+    this.#refuseWhenEnded('enqueue')
     return this.#services.producer.enqueueAs(job, payload, options, this.#from())
   }
 
   enqueueOnComplete(job: AnyJob, payload: unknown, options: Omit<EnqueueOptions, 'tx'> = {}): void {
     this.#refuseWhenEnded('enqueueOnComplete')
+    if (this.#isCompletionWritten) {
+      throw new KerjaError(
+        'WORKER_STATE',
+        `ctx.enqueueOnComplete() was called after ctx.complete(…, { tx }) had been written for job ${this.id}. Call it before.`,
+      )
+    }
     this.#children ??= []
     const prepared = this.#services.producer.prepareAs(job, payload, options, this.#from())
     // A schema that validates asynchronously is awaited at the end of the run; until then its rejection must not count as unhandled.
@@ -105,8 +113,10 @@ export class Run implements JobContext<unknown> {
   complete(result: unknown, options: { readonly tx?: TransactionHandle } = {}): Outcome | Promise<Outcome> {
     const { tx } = options
     if (tx === undefined) return this.#make({ type: 'complete', result, committed: null })
+    this.#refuseWhenEnded('complete')
     const encoded = this.#services.encodeResult(result)
     const children = this.children()
+    this.#isCompletionWritten = true
     if (encoded instanceof Promise || children instanceof Promise) {
       return contained(Promise.all([encoded, children]).then(([text, jobs]) => this.#completeIn(text, jobs, tx)))
     }

@@ -89,16 +89,22 @@ export class Executor {
   /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
   async #execute(entry: Active, handler: Handler): Promise<void> {
     let payload: unknown
+    this.#arm(entry, handler)
     try {
       payload = parsePayload(handler.job, entry.job)
-      if (payload instanceof Promise) payload = await payload
+      if (payload instanceof Promise) {
+        payload = await payload
+        // Much may have happened meanwhile: given back, cancelled, lost, or out of time.
+        if (entry.settling) return
+        if (entry.run.abortReason !== undefined) return this.#settle(entry, this.#judge.threw(entry, handler, entry.run.abortReason))
+      }
     } catch (error) {
       return this.#settle(entry, { outcome: 'hold', reason: 'invalid', failure: toJobFailure(error) })
     }
     let outcome: SettlementOutcome | null
     this.#unendedCount += 1
     try {
-      this.#begin(entry, handler)
+      this.#announce(entry)
       let returned = handler.run(payload, entry.run as never)
       if (isThenable(returned)) returned = await returned
       const judged = this.#judge.returned(entry, handler, returned)
@@ -121,13 +127,17 @@ export class Executor {
     }
   }
 
-  #begin(entry: Active, handler: Handler): void {
+  /** Before the payload is parsed: a schema that hangs is out of time like a handler that does. */
+  #arm(entry: Active, handler: Handler): void {
     entry.startedAtMs = monotonicMs()
     const { timeoutMs } = handler.job.options
     if (timeoutMs !== null) entry.timer = startTimer(timeoutMs, () => this.#expire(entry, timeoutMs))
+  }
+
+  #announce({ job }: Active): void {
     const { events } = this.#options
     if (!events.has('job.started')) return
-    const { jobId: id, kind, queue, attempt, token, claimedAt, runAt } = entry.job
+    const { jobId: id, kind, queue, attempt, token, claimedAt, runAt } = job
     events.emit('job.started', { id, kind, queue, attempt, token, waitedMs: Math.max(0, claimedAt - runAt) })
   }
 

@@ -34,6 +34,9 @@ const STALE_SHARE = 0.8
 /** From asking the lease thread to end to ending it. */
 const STOP_MS_MAX = 500
 
+/** It does little: a small young generation keeps the process small. */
+const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 2 })
+
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const lastBeat = new SharedArrayBuffer(8)
   const cell = new Float64Array(lastBeat)
@@ -78,7 +81,11 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
         heartbeatMs: options.heartbeatMs,
         lastBeat,
       }
-      const started = new Thread(new URL('./lease-thread.js', import.meta.url), { workerData: data, name: 'kerja-lease' })
+      const started = new Thread(new URL('./lease-thread.js', import.meta.url), {
+        workerData: data,
+        name: 'kerja-lease',
+        resourceLimits: THREAD_LIMITS,
+      })
       thread = started
       let failure: Error | undefined
       exited = new Promise((done) => started.once('exit', done))

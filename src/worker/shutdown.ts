@@ -32,8 +32,11 @@ export async function runUntilSignal({ start, stop, close, ended, leftBehind, lo
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   try {
-    await start()
-    await Promise.race([stopAsked, ended])
+    const starting = start()
+    await Promise.race([starting, stopAsked])
+    if (signalCount === 0) await Promise.race([stopAsked, ended])
+    // A start that a signal cut short says so by rejecting: that is what was asked for.
+    else starting.catch(() => undefined)
     await stop()
   } finally {
     await close()

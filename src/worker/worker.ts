@@ -43,8 +43,11 @@ export class Worker {
   #duties: DutyRunner | undefined
   #stopListening: (() => void) | undefined
   #turnPlanned = false
+  /** What the monotonic clock lacks to be the store's, as of the last claim. */
+  #storeAheadMs = 0
   #leasesStale = false
   #reviving: Promise<void> | undefined
+  #reviveTimer: NodeJS.Timeout | undefined
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #endRun: (() => void) | undefined
@@ -136,12 +139,14 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
-    // `#start` sees that a stop was asked for and leaves.
+    // `#start` sees that a stop was asked for and leaves; one that hangs is left behind.
     if (this.#state === 'starting') await within(Promise.resolve(this.#starting), this.#options.shutdownGraceMs)
     if (this.#state !== 'running') {
+      if (this.#state === 'starting') await this.#leave()
       this.#state = 'stopped'
       return
     }
+    clearTimeout(this.#reviveTimer)
     this.#state = 'draining'
     this.#stopListening?.()
     const deadlineMs = performance.now() + this.#options.shutdownGraceMs
@@ -193,7 +198,7 @@ export class Worker {
     })
     this.#recorder = createRecorder({
       record: (writes, limits) => ledger.record(writes, limits),
-      now: () => Date.now(),
+      now: () => monotonicMs() + this.#storeAheadMs,
       onLost: (jobId, token) => this.#executor.lose(jobId, token, 'its progress was refused'),
       onTrouble,
     })
@@ -315,13 +320,16 @@ export class Worker {
       (error) => {
         this.#reviving = undefined
         this.#trouble(error)
-        setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs).unref()
+        // It keeps the process alive: with its leases gone, a worker that waits for its store may have nothing else that does.
+        this.#reviveTimer = setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs)
       },
     )
   }
 
   #begin(jobs: readonly ClaimedJob[]): void {
-    if (this.#state === 'running' && !this.#leasesStale) this.#prefetch.accept(jobs, monotonicMs())
+    const now = monotonicMs()
+    this.#storeAheadMs = (jobs[0]?.claimedAt ?? now) - now
+    if (this.#state === 'running' && !this.#leasesStale) this.#prefetch.accept(jobs, now)
     // They were claimed before the stop.
     else this.#giveBack(jobs)
   }
@@ -363,8 +371,11 @@ export class Worker {
   #overrun(count: number): void {
     // A worker whose every slot is held by a handler that does not listen can do nothing any more, however few they are.
     if (this.#state !== 'running' || count < Math.min(DEFAULTS.worker.overrunsMax, this.#options.concurrency)) return
-    this.#parts.logger.error('too many handlers ignore their timeout; this worker drains and exits for a restart', { workerId: this.#id, count })
-    process.exitCode = 1
+    const isRun = this.#endRun !== undefined
+    // After `start()` the process is the application's: it is told by worker.stopped, and by the log.
+    if (isRun) process.exitCode = 1
+    const what = isRun ? 'drains and exits for a restart' : 'drains and stops; start another'
+    this.#parts.logger.error(`too many handlers ignore their timeout; this worker ${what}`, { workerId: this.#id, count })
     void this.stop()
   }
 

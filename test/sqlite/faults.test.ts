@@ -9,7 +9,7 @@ import { claimRequest, codeOf, job, jobs, openHandle, registration, temporaryFol
 const isRoot = process.getuid?.() === 0
 
 function backendOn(path: string) {
-  const backend = sqlite({ path, lockTimeoutMs: 100 })
+  const backend = sqlite({ path, lockTimeout: 100 })
   onTestFinished(() => backend.close())
   return backend
 }

@@ -52,23 +52,31 @@ describe('one store', () => {
   })
 
   it('names unknown and impossible options', async () => {
-    expect(() => sqlite({ path: 'jobs.db', sinchronous: 'full' } as never)).toThrow(expect.objectContaining({ code: 'OPTION_UNKNOWN' }))
+    const unknown = expect.objectContaining({ code: 'OPTION_UNKNOWN', message: expect.stringContaining('Did you mean "synchronous"?') })
+    expect(() => sqlite({ path: 'jobs.db', sinchronous: 'full' } as never)).toThrow(unknown)
     for (const options of [
       ':memory:',
       '',
       { path: 'a.db', driver: 'libsql' },
-      { path: 'a.db', lockTimeoutMs: -1 },
+      { path: 'a.db', lockTimeout: -1 },
       { path: 'a.db', synchronous: 'off' },
     ])
       expect(() => sqlite(options as never)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
   it('lists what a migration would do without doing it', async () => {
-    const path = join(temporaryFolder(), 'jobs.db')
+    const folder = temporaryFolder()
+    const path = join(folder, 'jobs.db')
     const backend = sqlite(path)
     onTestFinished(() => backend.close())
     const plan = await backend.migrate({ apply: false })
     expect(plan.map(({ version }) => version)).toEqual([1])
+    expect(readdirSync(folder)).toEqual([])
+    const handle = openHandle(path)
+    onTestFinished(() => handle.close())
+    handle.exec('CREATE TABLE users (id INTEGER PRIMARY KEY)')
+    expect(await backend.migrate({ apply: false })).toEqual(plan)
+    expect(handle.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'delete' })
     expect(plan[0]?.statements.every((statement) => /^(CREATE|INSERT)/.test(statement))).toBe(true)
     expect(await backend.migrate({ apply: true })).toEqual(plan)
     expect(await backend.migrate({ apply: false })).toEqual([])
@@ -90,10 +98,24 @@ describe('one store', () => {
     expect([good.status, bad.status]).toEqual(['fulfilled', 'rejected'])
   })
 
+  it('wakes listeners for what succeeded beside a call that failed', async () => {
+    const backend = sqlite(join(temporaryFolder(), 'jobs.db'))
+    onTestFinished(() => backend.close())
+    const waiting = job()
+    await backend.queue.push([waiting])
+    const changed = new Promise<void>((resolve) => backend.queue.listen({ changed: resolve }))
+    const [cancelled, pushed] = await Promise.allSettled([
+      backend.ledger.cancel([waiting.id], { reason: 'test', retentionMs: 1_000 }),
+      backend.queue.push([job({ maxAttempts: 'many' as never })]),
+    ])
+    expect([cancelled.status, pushed.status]).toEqual(['fulfilled', 'rejected'])
+    await changed
+  })
+
   it('claims nothing without taking the write lock', async () => {
     const path = join(temporaryFolder(), 'jobs.db')
     const clock = createManualClock(1_000_000)
-    const backend = sqlite({ path, clock, lockTimeoutMs: 50 })
+    const backend = sqlite({ path, clock, lockTimeout: '50ms' })
     onTestFinished(() => backend.close())
     await backend.coordination.registerWorker(registration({ id: 'worker-1' }))
     await backend.queue.push(jobs(1000, { delayMs: 5_000 }))

@@ -139,7 +139,7 @@ describe('work in the caller’s transaction', () => {
 
   it('is named when the caller awaits an enqueue while holding the lock', async () => {
     const path = join(temporaryFolder(), 'app.db')
-    const backend = sqlite({ path, lockTimeoutMs: 50 })
+    const backend = sqlite({ path, lockTimeout: 50 })
     onTestFinished(() => backend.close())
     await backend.open()
     const handle = handleOn(path)

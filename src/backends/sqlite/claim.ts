@@ -1,11 +1,11 @@
 /** Handing out work: the most urgent, then oldest, of the jobs in the lanes that a worker serves. */
 import type { ClaimRequest } from '../../contract/backend.js'
+import { PRIORITIES } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
 import type { ClaimedRow, WireClaim, WireLane } from './wire.js'
 
-const PRIORITY_COUNT = 5
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
 
@@ -100,7 +100,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     }
     const jobs: WireClaim[] = []
     const left = new Map(request.queues)
-    for (let priority = 0; priority < PRIORITY_COUNT && jobs.length < request.limit; priority += 1) {
+    for (let priority = 0; priority < PRIORITIES.length && jobs.length < request.limit; priority += 1) {
       // Jobs that turn out to be past their deadline leave room: look again until the room is filled or nothing is due.
       for (;;) {
         const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
@@ -199,7 +199,7 @@ function createHeads(context: StoreContext) {
       let next: number | null = null
       for (const { lane } of lanes) {
         if (anyReady.row(lane[0]) === undefined) continue
-        for (let priority = 0; priority < PRIORITY_COUNT; priority += 1) {
+        for (let priority = 0; priority < PRIORITIES.length; priority += 1) {
           const runAt = firstReady.row(lane[0], priority)?.[0]
           if (runAt === undefined) continue
           if (next === null || runAt < next) next = runAt

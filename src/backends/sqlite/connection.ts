@@ -11,7 +11,7 @@ export const WAL_BYTES_MAX = 64 * 1024 * 1024
 /** Pages in the journal that start a checkpoint. */
 const WAL_CHECKPOINT_PAGES = 2_000
 /** Small on purpose: the system caches the file, and SQLite walks its own cache at each commit (measured: 2 us per job between 32 and 4 MiB). */
-const CACHE_KIB = 4 * 1024
+const CACHE_KIB = 2 * 1024
 /** Only the owner may read jobs: payloads hold what the application put in them. */
 export const FILE_MODE = 0o600
 
@@ -82,6 +82,13 @@ function fileError(error: unknown, path: string): KerjaError {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return new KerjaError('STORE_READ_ONLY', `${path} cannot be created. Give this user write access to its folder. (${message})`, { cause: error })
   return new KerjaError('BACKEND_UNAVAILABLE', `${path} cannot be created: ${message}`, { cause: error })
+}
+
+/** The file as it is; null when there is none. */
+export function openUnchanged(config: StoreConfig): Connection | null {
+  checkFolder(config.path, config.allowNetworkFilesystem)
+  const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
+  return existsSync(config.path) ? driver.open(config.path) : null
 }
 
 export function openConnection(config: StoreConfig): Connection {

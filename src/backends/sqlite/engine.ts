@@ -41,6 +41,9 @@ interface FromThread {
   readonly changed: boolean
 }
 
+/** What a group leaves behind is garbage at once: a small young generation is enough for it, and the process stays small. */
+const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 4 })
+
 export function createEngine(config: StoreConfig): Engine {
   const pending = new Map<number, Pending>()
   const listeners = createListeners(config.path)
@@ -49,7 +52,12 @@ export function createEngine(config: StoreConfig): Engine {
   let lastId = 0
 
   function start(): Worker {
-    const started = new Worker(new URL('./thread.js', import.meta.url), { workerData: config, name: 'kerja-sqlite', execArgv: [] })
+    const started = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData: config,
+      name: 'kerja-sqlite',
+      execArgv: [],
+      resourceLimits: THREAD_LIMITS,
+    })
     started.on('message', receive)
     // An 'exit' follows every 'error': what was asked is rejected once, with the cause.
     let cause: unknown

@@ -4,7 +4,7 @@ import { KerjaError } from '../../errors.js'
 import type { Connection } from './driver.js'
 import { initial } from './migrations/0001-initial.js'
 
-const MIGRATIONS: readonly MigrationStep[] = Object.freeze([initial])
+export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([initial])
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0
 
 const CREATE_MIGRATIONS =

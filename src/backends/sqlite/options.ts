@@ -2,6 +2,8 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type StoreClock, systemClock } from '../../contract/clock.js'
+import { type Duration, parseDuration } from '../../core/duration.js'
+import { rejectUnknown } from '../../core/suggest.js'
 import { KerjaError, quote } from '../../errors.js'
 import type { DriverName } from './driver.js'
 
@@ -12,8 +14,8 @@ export interface SqliteOptions {
   readonly driver?: DriverName
   /** `full` (default): a stored job survives a power cut. `normal`: faster; a power cut may lose the last moments, never the file. */
   readonly synchronous?: 'full' | 'normal'
-  /** How long to wait for another process's write before STORE_LOCKED, in ms. Default 2000. */
-  readonly lockTimeoutMs?: number
+  /** How long to wait for another process's write before STORE_LOCKED, at most a minute. Default 2s. */
+  readonly lockTimeout?: Duration
   /** Accepts SQLite versions with the WAL-reset defect. Default false. */
   readonly allowUnsafeSqlite?: boolean
   /** Accepts a file on NFS, SMB, FUSE or 9p, where SQLite's locks and shared memory are not dependable. Default false. */
@@ -36,7 +38,15 @@ export interface StoreConfig {
 export const SQLITE_DEFAULTS = Object.freeze({ synchronous: 'full', lockTimeoutMs: 2_000 } as const)
 const LOCK_TIMEOUT_MS_MAX = 60_000
 
-const KNOWN_OPTIONS: readonly string[] = ['path', 'driver', 'synchronous', 'lockTimeoutMs', 'allowUnsafeSqlite', 'allowNetworkFilesystem', 'clock']
+const KNOWN_OPTIONS: readonly (keyof SqliteOptions)[] = [
+  'path',
+  'driver',
+  'synchronous',
+  'lockTimeout',
+  'allowUnsafeSqlite',
+  'allowNetworkFilesystem',
+  'clock',
+]
 
 const invalid = (what: string, value: unknown, remedy: string): KerjaError =>
   new KerjaError('OPTION_INVALID', `sqlite: ${what} is ${quote(value)}. ${remedy}`, { details: { option: what } })
@@ -44,25 +54,18 @@ const invalid = (what: string, value: unknown, remedy: string): KerjaError =>
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function resolveOptions(given: SqliteOptions | string): StoreConfig {
   const options: SqliteOptions = typeof given === 'string' ? { path: given } : given
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.includes(name))
-      throw new KerjaError('OPTION_UNKNOWN', `sqlite: ${quote(name)} is not an option. Known are ${KNOWN_OPTIONS.join(', ')}.`, {
-        details: { option: name },
-      })
-  }
-  const { path, driver, synchronous = SQLITE_DEFAULTS.synchronous, lockTimeoutMs = SQLITE_DEFAULTS.lockTimeoutMs, clock = systemClock } = options
+  rejectUnknown(options, KNOWN_OPTIONS, 'sqlite()')
+  const { path, driver, synchronous = SQLITE_DEFAULTS.synchronous, lockTimeout = SQLITE_DEFAULTS.lockTimeoutMs, clock = systemClock } = options
   if (typeof path !== 'string' || path === '' || path.startsWith(':'))
     throw invalid('path', path, 'Give the path of a file; for a store in memory use the memory backend.')
   if (driver !== undefined && driver !== 'node:sqlite' && driver !== 'better-sqlite3')
     throw invalid('driver', driver, "Use 'node:sqlite' or 'better-sqlite3'.")
   if (synchronous !== 'full' && synchronous !== 'normal') throw invalid('synchronous', synchronous, "Use 'full' or 'normal'.")
-  if (!Number.isInteger(lockTimeoutMs) || lockTimeoutMs < 0 || lockTimeoutMs > LOCK_TIMEOUT_MS_MAX)
-    throw invalid('lockTimeoutMs', lockTimeoutMs, `Use a whole number from 0 to ${LOCK_TIMEOUT_MS_MAX}.`)
   return {
     path: resolve(path),
     driver,
     synchronous,
-    lockTimeoutMs,
+    lockTimeoutMs: parseDuration(lockTimeout, 'lockTimeout', { maxMs: LOCK_TIMEOUT_MS_MAX }),
     allowUnsafeSqlite: options.allowUnsafeSqlite === true,
     allowNetworkFilesystem: options.allowNetworkFilesystem === true,
     clockBuffer: clock.buffer,

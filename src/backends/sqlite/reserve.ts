@@ -9,8 +9,8 @@ import { FILE_MODE } from './connection.js'
 
 const RESERVE_BYTES = 4 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
-/** Between two attempts to take the space back. */
-const RETRY_MS = 250
+/** Between two looks at the file, which any process may have given up. */
+const LOOK_INTERVAL_MS = 250
 
 export interface Reserve {
   /** Takes the space, if it is free. False while the disk is too full for it. */
@@ -21,19 +21,18 @@ export interface Reserve {
 export function createReserve(storePath: string): Reserve {
   const path = `${storePath}-kerja-reserve`
   let kept = false
-  let triedAt = Number.NEGATIVE_INFINITY
+  let lookedAt = Number.NEGATIVE_INFINITY
 
   return {
     keep() {
-      if (kept) return true
-      if (performance.now() - triedAt < RETRY_MS) return false
-      triedAt = performance.now()
+      if (performance.now() - lookedAt < LOOK_INTERVAL_MS) return kept
+      lookedAt = performance.now()
       kept = isWhole(path) || write(path)
       return kept
     },
     giveUp() {
       kept = false
-      triedAt = performance.now()
+      lookedAt = performance.now()
       rmSync(path, { force: true })
     },
   }

@@ -1,6 +1,6 @@
 /** Queues in numbers. Every count stops at the cap, so that a million waiting jobs cost no more than the cap. */
 import type { QueueStats } from '../../contract/ledger.js'
-import type { JobState } from '../../core/state.js'
+import { type JobState, PRIORITIES } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
 import type { LaneHolds } from './lane-holds.js'
@@ -98,7 +98,7 @@ function createWaitingCounts(context: StoreContext): (lane: number, countCap: nu
     const older = (runAt: number | null): void => {
       if (runAt !== null && runAt <= now) oldestAt = Math.min(oldestAt ?? runAt, runAt)
     }
-    for (let priority = 0; priority < 5; priority += 1) {
+    for (let priority = 0; priority < PRIORITIES.length; priority += 1) {
       const [dueCount, first] = due.row(lane, priority, now, countCap) ?? [0, null]
       available += dueCount
       older(first)

@@ -2,11 +2,11 @@
 import { statSync } from 'node:fs'
 import type { MigrationStep } from '../../contract/backend.js'
 import { clockFrom } from '../../contract/clock.js'
-import { openConnection, untilFree, WAL_BYTES_MAX } from './connection.js'
+import { openConnection, openUnchanged, untilFree, WAL_BYTES_MAX } from './connection.js'
 import type { Effects, StoreContext } from './context.js'
 import { isBusy, isFull } from './faults.js'
 import { createLanes } from './lanes.js'
-import { applyMigrations, pendingMigrations } from './migrate.js'
+import { applyMigrations, MIGRATIONS, pendingMigrations } from './migrate.js'
 import { createParts, type StoreParts } from './operations.js'
 import type { StoreConfig } from './options.js'
 import { createReserve, type Reserve } from './reserve.js'
@@ -29,7 +29,7 @@ export interface Store extends StoreParts {
   close(): void
 }
 
-/** Opens the file. With `apply` the schema is brought up to date first; without, only what is pending is told. */
+/** Opens the file, and brings its schema up to date. */
 export function openStore(config: StoreConfig): Store {
   const connection = openConnection(config)
   try {
@@ -64,6 +64,7 @@ export function openStore(config: StoreConfig): Store {
     reserve.keep()
 
     function writeOnce<T>(action: () => T): T {
+      const { available, changed } = effects
       try {
         return inWrite(() => {
           const result = action()
@@ -74,7 +75,8 @@ export function openStore(config: StoreConfig): Store {
       } catch (error) {
         context.lanes.forget()
         parts.counters.forget()
-        effects.available = effects.changed = false
+        // Calls before this one may have succeeded, and are not answered yet.
+        Object.assign(effects, { available, changed })
         throw error
       } finally {
         context.sequence.forget()
@@ -130,11 +132,12 @@ function truncateJournal(connection: StoreContext['connection']): void {
   }
 }
 
-/** What opening would apply, without applying it. */
+/** What opening would apply. Nothing is applied, switched or created. */
 export function planMigrations(config: StoreConfig): readonly MigrationStep[] {
-  const connection = openConnection(config)
+  const connection = openUnchanged(config)
+  if (connection === null) return MIGRATIONS
   try {
-    return pendingMigrations(connection, config.path)
+    return untilFree(config.path, config.lockTimeoutMs, () => pendingMigrations(connection, config.path))
   } finally {
     connection.close()
   }

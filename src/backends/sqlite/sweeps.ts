@@ -13,6 +13,7 @@ export const SWEEP_NAMES: readonly SweepName[] = ['expire', 'prune', 'reapWorker
 
 export function createSweeps(store: Store, config: StoreConfig) {
   const { late, prune, coordination } = store
+  const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
   return {
     expire: (limit: number, retentionMs: number): number => (late.any() ? store.write(() => late.sweep(limit, retentionMs), FINISHING) : 0),
 
@@ -24,7 +25,6 @@ export function createSweeps(store: Store, config: StoreConfig) {
     },
 
     reapWorkers(): string[] {
-      const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
       const undeclared = coordination.undeclared()
       const dead = undeclared.filter(({ id, lapsed }) => lapsed || isProcessDead(driver, config.path, id)).map(({ id }) => id)
       if (dead.length === 0) return []

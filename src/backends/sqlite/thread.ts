@@ -27,6 +27,7 @@ const groups = createGroups(config, (replies, effects) => {
   if (effects.changed) touch.touch('changed')
 })
 let trimTimer: NodeJS.Timeout | undefined
+let trimmedAt = performance.now()
 let backlog: Call[] = []
 let closing = false
 
@@ -57,9 +58,20 @@ function takeGroup(): Call[] {
   return group
 }
 
+function trim(): void {
+  clearTimeout(trimTimer)
+  trimTimer = undefined
+  trimmedAt = performance.now()
+  groups.trim()
+}
+
 port.on('message', (first: ToThread) => {
   accept(first)
-  for (acceptAll(); backlog.length > 0; acceptAll()) groups.run(takeGroup())
+  for (acceptAll(); backlog.length > 0; acceptAll()) {
+    groups.run(takeGroup())
+    // While calls keep arriving there is no turn of the event loop, and no timer fires.
+    if (performance.now() - trimmedAt >= TRIM_INTERVAL_MS) trim()
+  }
   if (closing) {
     clearTimeout(trimTimer)
     touch.close()
@@ -67,8 +79,5 @@ port.on('message', (first: ToThread) => {
     port.close()
     return
   }
-  trimTimer ??= setTimeout(() => {
-    trimTimer = undefined
-    groups.trim()
-  }, TRIM_INTERVAL_MS)
+  trimTimer ??= setTimeout(trim, TRIM_INTERVAL_MS)
 })

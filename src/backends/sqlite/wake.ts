@@ -1,5 +1,5 @@
 /** Wake-ups between processes: a small file beside the database is touched after a commit, and the others watch it. Hints only: polling bounds a lost one. */
-import { closeSync, type FSWatcher, futimesSync, openSync, watch } from 'node:fs'
+import { close, closeSync, type FSWatcher, futimesSync, openSync, watch } from 'node:fs'
 import { createPrivateFile, FILE_MODE } from './connection.js'
 
 export type WakeKind = 'available' | 'changed'
@@ -33,25 +33,29 @@ function createSender(path: string): { touch(): void; close(): void } {
   let later: NodeJS.Timeout | undefined
 
   function touchNow(): void {
+    clearTimeout(later)
     later = undefined
-    file ??= openSync(path, 'a', FILE_MODE)
     touchedAt = performance.now()
-    const at = Date.now() / 1000
-    futimesSync(file, at, at)
+    try {
+      file ??= openSync(path, 'a', FILE_MODE)
+      const at = Date.now() / 1000
+      futimesSync(file, at, at)
+    } catch {
+      // A hint, which must not end the thread that stores jobs (EMFILE, EACCES, ENOSPC): the next touch opens the file anew.
+      if (file !== undefined) close(file, () => undefined)
+      file = undefined
+    }
   }
 
   return {
     touch() {
-      if (later !== undefined) return
       const sinceMs = performance.now() - touchedAt
+      // Also with a timer set: a thread that is never idle runs no timers.
       if (sinceMs >= TOUCH_INTERVAL_MS) touchNow()
-      else later = setTimeout(touchNow, TOUCH_INTERVAL_MS - sinceMs)
+      else later ??= setTimeout(touchNow, TOUCH_INTERVAL_MS - sinceMs)
     },
     close() {
-      if (later !== undefined) {
-        clearTimeout(later)
-        touchNow()
-      }
+      if (later !== undefined) touchNow()
       if (file !== undefined) closeSync(file)
     },
   }
