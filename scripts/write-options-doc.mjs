@@ -35,6 +35,8 @@ const GROUPS = {
         means:
           'How long failed and cancelled jobs stay. Jobs ended by rescue or by expiry, and waiting jobs that are cancelled, stay for the default time.',
       },
+      retryAfterMaxMs: { means: 'Longest wait that a `Retry-After` is granted.' },
+      crashesAloneMax: { means: 'A suspect whose process dies this many times while it runs alone is `failed`.' },
     },
   },
   enqueue: {
@@ -43,11 +45,18 @@ const GROUPS = {
     options: {
       timeoutMs: {
         where: 'enqueueTimeout',
-        means: 'How long `enqueue` waits for the confirmation of the store. Then `ENQUEUE_TIMEOUT`. From 1 ms to 24 h.',
+        means: 'How long `enqueue` waits for the confirmation of the store. Then `ENQUEUE_TIMEOUT`.',
       },
+      timeoutMaxMs: { means: 'Most that `enqueueTimeout` may be. The least is 1 ms.' },
       idempotencyTtlMs: { means: 'How long an idempotency key stands for its job.' },
+      pendingJobsMax: {
+        means: 'Most jobs of one process that wait for their write. A further `enqueue` throws `ENQUEUE_OVERLOAD`; `enqueueMany` waits instead.',
+      },
       batchJobsMax: { means: 'Most jobs in one write of concurrent `enqueue` calls.' },
+      batchCharactersMax: { means: 'Most characters of payload in one write. A single larger job is written alone.' },
+      batchesInFlightMax: { means: 'Most writes of one process under way at a time.' },
       sliceJobsMax: { means: 'Jobs that `enqueueMany` validates and writes at a time.' },
+      turnMs: { means: 'How long `enqueueMany` holds the event loop before other work gets a turn.' },
     },
   },
   payload: {
@@ -99,12 +108,34 @@ const GROUPS = {
       ticksMax: { means: "Most ticks of one schedule made into jobs at once, with `missed: 'all'`." },
     },
   },
+  schedule: {
+    title: 'Schedules',
+    text: 'Fixed.',
+    options: {
+      everyMinMs: { means: 'Least that `every` may be.' },
+      missedToleranceMs: { means: "With `missed: 'skip'`, a tick at most this late still counts as on time." },
+      cronCharactersMax: { means: 'Longest cron expression.' },
+      timeZoneCharactersMax: { means: 'Longest name of a time zone.' },
+    },
+  },
+  failure: {
+    title: 'What is kept of an error',
+    text: 'Fixed. What is longer is cut off.',
+    options: {
+      nameCharactersMax: { means: 'Longest name and code.' },
+      messageCharactersMax: { means: 'Longest message.' },
+      stackCharactersMax: { means: 'Longest stack, those of its causes included.' },
+      causesMax: { means: 'Most causes behind one another.' },
+      aggregatedMax: { means: 'Most errors of an `AggregateError`.' },
+    },
+  },
   ledger: {
     title: 'Lists and counts',
     text: 'Fixed, except where a call takes a `limit`.',
     options: {
       pageJobs: { where: 'limit', means: 'Jobs on a page of `kerja.jobs.list`.' },
       pageJobsMax: { means: 'Most that `limit` may be.' },
+      changeJobsMax: { means: 'Ids of `retry`, `cancel` and `delete` in one write. More become several writes.' },
       countCap: { means: 'Counts stop here: a count equal to it means «or more».' },
       statsWindowMs: { means: 'What `recent` of `kerja.queues.stats` looks back on.' },
     },
@@ -114,6 +145,8 @@ const GROUPS = {
     text: 'Set in `kerja.result(job, id, { … })`, or fixed.',
     options: {
       pollMs: { means: 'How often `result` and `watch` look when no hint comes.' },
+      hintGapMs: { means: 'Least time between two looks, however many hints come.' },
+      readJobsMax: { means: 'Most jobs in one read.' },
       resultTimeoutMs: { where: 'timeout', means: 'How long `kerja.result` waits for the job to end. Then `RESULT_TIMEOUT`.' },
     },
   },
@@ -124,6 +157,7 @@ const GROUPS = {
       charactersMax: { means: 'Longest name of a kind, queue, schedule or worker.' },
       keyCharactersMax: { means: 'Longest idempotency key, unique key, group or tag.' },
       tagsMax: { means: 'Most tags of a job.' },
+      reasonCharactersMax: { means: 'Longest reason given to `kerja.jobs.cancel`, `ctx.cancel` or `ctx.fail`. The rest is cut off.' },
     },
   },
 }

@@ -5,10 +5,7 @@ import { type Duration, parseDuration } from './core/duration.js'
 import { DEFAULTS } from './core/options.js'
 import { rejectUnknown } from './core/suggest.js'
 import { KerjaError, quote } from './errors.js'
-import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
-
-/** `setTimeout` cannot wait longer, and an enqueue should not. */
-const ENQUEUE_TIMEOUT_MS_MAX = 24 * 60 * 60_000
+import { containLogger, createLogger, LOG_LEVELS, type Logger, type LogLevel } from './observe/logger.js'
 
 export interface KerjaOptions {
   /**
@@ -18,7 +15,7 @@ export interface KerjaOptions {
   readonly backend?: string | Backend
   /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
   readonly enqueueTimeout?: Duration
-  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. @default 'info' */
+  /** A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. When it throws, its line goes to stderr. @default 'info' */
   readonly logger?: Logger | LogLevel
 }
 
@@ -52,17 +49,17 @@ const FROM_FILE: unique symbol = Symbol.for('kerja.config')
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
 export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
-  if (typeof config !== 'object' || config === null) throw new KerjaError('OPTION_INVALID', `${where} takes an object; got ${quote(config)}.`)
   rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'worker'], where)
   if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
     throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
   }
-  const range = { minMs: 1, maxMs: ENQUEUE_TIMEOUT_MS_MAX }
+  const { enqueueTimeout = DEFAULTS.enqueue.timeoutMs, logger = 'info' } = config
+  const range = { minMs: 1, maxMs: DEFAULTS.enqueue.timeoutMaxMs }
   return {
     backend: config.backend === undefined ? null : checkBackend(config.backend),
     environmentFirst: FROM_FILE in config,
-    enqueueTimeoutMs: parseDuration(config.enqueueTimeout ?? DEFAULTS.enqueue.timeoutMs, 'enqueueTimeout', range),
-    logger: checkLogger(config.logger ?? 'info'),
+    enqueueTimeoutMs: parseDuration(enqueueTimeout, 'enqueueTimeout', range),
+    logger: checkLogger(logger),
   }
 }
 
@@ -88,7 +85,7 @@ function checkLogger(logger: Logger | LogLevel): Logger {
     logger !== null &&
     (['debug', 'info', 'warn', 'error'] as const).every((level) => typeof logger[level] === 'function')
   ) {
-    return logger
+    return containLogger(logger)
   }
   throw new KerjaError(
     'OPTION_INVALID',

@@ -31,6 +31,7 @@ export const ERROR_CODES = Object.freeze({
   IDEMPOTENCY_CONFLICT: 'The idempotency key was used before with a different payload.',
   UNIQUE_CONFLICT: 'The unique key is taken and the job says `whenTaken: "reject"`.',
   ENQUEUE_TIMEOUT: 'The backend did not answer within `enqueueTimeout`; whether the job was stored is unknown.',
+  ENQUEUE_OVERLOAD: 'Too many jobs of this process already wait for the backend; this one was not stored.',
   JOB_NOT_FOUND: 'No job has this id (or retention has removed it).',
   JOB_STATE: 'The job’s state does not allow this.',
   JOB_FAILED: 'The awaited job failed for good.',

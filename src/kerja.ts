@@ -76,6 +76,7 @@ export class Kerja {
    * @throws {PAYLOAD_INVALID} {PAYLOAD_LOSSY} {PAYLOAD_TOO_LARGE} {PAYLOAD_TOO_DEEP} {OPTION_UNKNOWN} {OPTION_INVALID} nothing was stored
    * @throws {IDEMPOTENCY_CONFLICT} {UNIQUE_CONFLICT} another job stands in the way
    * @throws {ENQUEUE_TIMEOUT} the outcome is unknown: enqueue again with `{ id: error.jobId }`, which merges
+   * @throws {ENQUEUE_OVERLOAD} too many jobs wait for the backend already; nothing was stored
    * @throws {BACKEND_UNAVAILABLE} {BACKEND_CLOSED} {TRANSACTION_INVALID} and the STORE_… codes
    * @example await kerja.enqueue(welcome, { to: 'ana@example.com' }, { delay: '10m', idempotencyKey: 'signup-42' })
    */
@@ -157,7 +158,10 @@ export class Kerja {
     return (await this.#connection.load()).migrate({ apply: options.plan !== true })
   }
 
-  /** Stops the workers it made, lets enqueues under way end, then closes the backend. Idempotent. Every later call throws BACKEND_CLOSED. */
+  /**
+   * Stops the workers it made, lets enqueues under way end, then closes the backend. Idempotent. Every later call throws BACKEND_CLOSED.
+   * An `enqueueMany` under way is written to its end: end an endless source first.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

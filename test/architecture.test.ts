@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'index.ts': ['client', 'contract', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
   'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'kerja.ts', 'observe', 'contract'],
   testing: ['contract', 'core', 'errors.ts', 'backends/memory'],
-  cli: ['index.ts', 'version.ts'],
+  cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core'],
 }
 const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],

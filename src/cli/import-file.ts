@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { projectRoot } from './project.js'
+import { projectRoot } from '../open-backend.js'
 
 export async function importFile(file: string): Promise<unknown> {
   // CommonJS needs nobody's help, and what it requires must be what everybody else imports, not a transpiled copy.

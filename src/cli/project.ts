@@ -1,14 +1,6 @@
-/** What can be read off a project's folder: where it begins and which package manager it uses. */
+/** Which package manager a project uses. */
 import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-
-/** The folder of the nearest package.json, or `from` itself. */
-export function projectRoot(from: string): string {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return folder
-    if (dirname(folder) === folder) return resolve(from)
-  }
-}
+import { join } from 'node:path'
 
 export interface PackageManager {
   readonly install: string

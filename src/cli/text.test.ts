@@ -35,16 +35,16 @@ describe('times', () => {
     [0, '0ms'],
     [999, '999ms'],
     [1_000, '1s'],
-    [61_000, '1m1s'],
+    [61_000, '1m 1s'],
     [3_600_000, '1h'],
-    [90_061_000, '1d1h'],
+    [90_061_000, '1d 1h'],
   ])('%d ms is %s', (ms, words) => expect(shortDuration(ms)).toBe(words))
 
   it('are relative to now', () => {
     expect(relativeTime(null, 0)).toBe('-')
     expect(relativeTime(new Date(500), 1_000)).toBe('now')
     expect(relativeTime(new Date(0), 5_000)).toBe('5s ago')
-    expect(relativeTime(new Date(65_000), 0)).toBe('in 1m5s')
+    expect(relativeTime(new Date(65_000), 0)).toBe('in 1m 5s')
   })
 })
 

@@ -2,6 +2,7 @@
  * Text on a terminal. Payloads, errors, log lines and tags are written by others: nothing in them may move the cursor, change colours,
  * reorder what is read or forge a line of ours.
  */
+import { formatDuration } from '../core/duration.js'
 
 // C0 and C1 controls and DEL; bidirectional and other invisible formatting; line separators; the tag block; lone surrogates.
 const UNSAFE =
@@ -56,22 +57,8 @@ function jsonEscape(character: string): string {
   return escaped
 }
 
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1_000],
-] as const
-
-/** The two largest units: `2d3h`, `5m`, `340ms`. */
-export function shortDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`
-  const first = UNITS.findIndex(([, size]) => ms >= size)
-  const [unit, size] = UNITS[first] as (typeof UNITS)[number]
-  const next = UNITS[first + 1]
-  const rest = next === undefined ? 0 : Math.floor((ms % size) / next[1])
-  return `${Math.floor(ms / size)}${unit}${next === undefined || rest === 0 ? '' : `${rest}${next[0]}`}`
-}
+/** At most two units, and milliseconds only below a second: `2d 3h`, `5m`, `340ms`. */
+export const shortDuration = (ms: number): string => formatDuration(ms < 1_000 ? Math.max(0, ms) : Math.floor(ms / 1_000) * 1_000)
 
 /** `3s ago`, `in 5m`, `now`. */
 export function relativeTime(at: Date | null, now: number): string {

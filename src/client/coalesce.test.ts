@@ -15,7 +15,15 @@ function harness(options: Partial<CoalesceOptions> = {}) {
     new Promise<readonly PushResult[]>((resolve, reject) => {
       writes.push({ jobs, answer: () => resolve(created(jobs)), fail: reject })
     })
-  const coalescer = createCoalescer({ write, jobsMax: 1_000, charactersMax: 1_000, batchesInFlightMax: 1, timeoutMs: 60_000, ...options })
+  const coalescer = createCoalescer({
+    write,
+    pendingJobsMax: 1_000,
+    jobsMax: 1_000,
+    charactersMax: 1_000,
+    batchesInFlightMax: 1,
+    timeoutMs: 60_000,
+    ...options,
+  })
   return { coalescer, writes, sent: () => writes.map(({ jobs }) => ids(jobs)) }
 }
 
@@ -46,6 +54,22 @@ describe('coalescing', () => {
     expect(sent()).toEqual(['ab', 'c', 'D', 'e', 'f'])
     for (const { answer } of writes) answer()
     await Promise.all(pushes)
+  })
+
+  it('refuses what is over the limit of pending jobs, and takes jobs again when a write makes room', async () => {
+    const { coalescer, writes, sent } = harness({ pendingJobsMax: 2 })
+    const first = coalescer.push(job('a'))
+    await turn()
+    const waiting = [coalescer.push(job('b')), coalescer.push(job('c'))]
+    await expect(coalescer.push(job('d'))).rejects.toMatchObject({ code: 'ENQUEUE_OVERLOAD', details: { pendingJobsMax: 2 } })
+    writes[0]?.answer()
+    await first
+    const next = coalescer.push(job('d'))
+    writes[1]?.answer()
+    await Promise.all(waiting)
+    writes[2]?.answer()
+    await next
+    expect(sent()).toEqual(['a', 'bc', 'd'])
   })
 
   it('keeps at most so many writes out', async () => {
@@ -96,20 +120,25 @@ describe('failures', () => {
 
 describe('a backend that does not answer', () => {
   it('times out each job, drops those not sent, and does not stop the line for ever', async () => {
-    const { coalescer, writes, sent } = harness({ timeoutMs: 100 })
-    const first = coalescer.push(job('a'))
-    await turn()
-    const second = coalescer.push(job('b'))
-    await expect(first).rejects.toMatchObject({ code: 'ENQUEUE_TIMEOUT', jobId: 'a' })
-    await expect(second).rejects.toMatchObject({ code: 'ENQUEUE_TIMEOUT', jobId: 'b' })
-    const third = coalescer.push(job('c'))
-    await turn()
-    expect(sent()).toEqual(['a', 'c'])
-    // A late answer to the first write changes nothing.
-    writes[0]?.answer()
-    writes[1]?.answer()
-    await expect(third).resolves.toEqual({ status: 'created', id: 'c' })
-    await coalescer.idle()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] })
+    try {
+      const { coalescer, writes, sent } = harness({ timeoutMs: 20 })
+      const first = expect(coalescer.push(job('a'))).rejects.toMatchObject({ code: 'ENQUEUE_TIMEOUT', jobId: 'a' })
+      await Promise.resolve()
+      const second = expect(coalescer.push(job('b'))).rejects.toMatchObject({ code: 'ENQUEUE_TIMEOUT', jobId: 'b' })
+      await vi.advanceTimersByTimeAsync(30)
+      await Promise.all([first, second])
+      const third = coalescer.push(job('c'))
+      await Promise.resolve()
+      expect(sent()).toEqual(['a', 'c'])
+      // A late answer to the first write changes nothing.
+      writes[0]?.answer()
+      writes[1]?.answer()
+      await expect(third).resolves.toEqual({ status: 'created', id: 'c' })
+      await coalescer.idle()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('gives an answer that arrived during a blocked event loop before the timeout', async () => {

@@ -3,15 +3,17 @@
  * writes are out forms the next one. A busy web server pays one write for many jobs, an idle one waits for nobody.
  *
  * An entry: pending → sent → settled. One that times out while pending is dropped unsent; one that times out while sent has an unknown outcome.
+ * No more than `pendingJobsMax` are pending: a further push is refused, so that an outage cannot fill the memory.
  * A batch holds its place among `batchesInFlightMax` until answered or timed out, so a backend that never answers cannot stop the line for ever.
  */
 import type { NewJob, PushResult } from '../contract/job.js'
-import { EnqueueTimeoutError } from '../errors.js'
+import { EnqueueTimeoutError, KerjaError } from '../errors.js'
 import { createDeadlines, type Timed } from './deadlines.js'
 import { type WriteJobs, type WriteOutcome, writeIsolated } from './isolate.js'
 
 export interface CoalesceOptions {
   readonly write: WriteJobs
+  readonly pendingJobsMax: number
   /** Jobs in one write. */
   readonly jobsMax: number
   /** Characters of payload in one write; a single larger job goes alone. */
@@ -21,7 +23,7 @@ export interface CoalesceOptions {
 }
 
 export interface Coalescer {
-  /** Resolves when the job is durable. @throws {ENQUEUE_TIMEOUT} and what the write throws */
+  /** Resolves when the job is durable. @throws {ENQUEUE_TIMEOUT} {ENQUEUE_OVERLOAD} and what the write throws */
   push(job: NewJob): Promise<PushResult>
   /** Resolves when nothing is pending or out. */
   idle(): Promise<void>
@@ -110,6 +112,7 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
   return {
     push: (job) =>
       new Promise((resolve, reject) => {
+        if (pending.length >= options.pendingJobsMax) return reject(overload(options.pendingJobsMax))
         const entry: Entry = { job, resolve, reject, settled: false, expiresAt: 0, older: null, newer: null }
         pending.push(entry)
         entryDeadlines.add(entry)
@@ -124,3 +127,10 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
       }),
   }
 }
+
+const overload = (pendingJobsMax: number): KerjaError =>
+  new KerjaError(
+    'ENQUEUE_OVERLOAD',
+    `${pendingJobsMax} jobs of this process already wait for the backend, so this one was not taken. Enqueue it again later, or use enqueueMany, which waits.`,
+    { details: { pendingJobsMax } },
+  )

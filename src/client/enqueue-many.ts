@@ -15,11 +15,6 @@ import { checkJob, checkObject } from './options.js'
 import type { Preparer } from './prepare.js'
 import { conflictError, type Receipt, toReceipt } from './receipt.js'
 
-/** Held no longer than this at a time; the event loop's other work waits meanwhile. */
-const TURN_MS = 2
-/** About a mebibyte, so that a write stays short. */
-const SLICE_CHARACTERS_MAX = 1_048_576
-
 export interface EnqueueManyOptions {
   /** Your open transaction: the jobs exist exactly when you commit. */
   readonly tx?: TransactionHandle
@@ -37,7 +32,6 @@ type EnqueueMany = (requests: Iterable<JobRequest> | AsyncIterable<JobRequest>, 
 
 export function createEnqueueMany(parts: EnqueueManyParts): EnqueueMany {
   return async (requests, options = {}) => {
-    checkObject(options, 'the options of enqueueMany')
     rejectUnknown(options, ['tx'], 'enqueueMany')
     const receipts: Receipt[] = []
     const write = options.tx === undefined ? parts.write : parts.writeIn(options.tx)
@@ -73,14 +67,14 @@ async function* slicesOf(preparer: Preparer, requests: Iterable<JobRequest> | As
     const job = await prepareEntry(preparer, request, { index: start + jobs.length, sliceStart: start })
     jobs.push(job)
     characters += job.payload.length
-    const full = jobs.length === DEFAULTS.enqueue.sliceJobsMax || characters >= SLICE_CHARACTERS_MAX
+    const full = jobs.length === DEFAULTS.enqueue.sliceJobsMax || characters >= DEFAULTS.enqueue.batchCharactersMax
     if (full) {
       yield { start, jobs }
       start += jobs.length
       jobs = []
       characters = 0
     }
-    if (full || performance.now() - turnBegan > TURN_MS) {
+    if (full || performance.now() - turnBegan > DEFAULTS.enqueue.turnMs) {
       await turn()
       turnBegan = performance.now()
     }

@@ -7,13 +7,11 @@
  */
 import type { Backend } from '../contract/backend.js'
 import type { JobRecord } from '../contract/job.js'
+import { DEFAULTS } from '../core/options.js'
 import { KerjaError, passesByItself } from '../errors.js'
 import type { Connection } from './connection.js'
 
-/** Ids in one read. */
-const READ_JOBS_MAX = 200
-/** Hints come with every settled batch; answering each at once would read the same jobs hundreds of times per second. */
-const HINT_GAP_MS = 5
+const { hintGapMs, readJobsMax } = DEFAULTS.watch
 
 export interface Follower {
   /** After every read; null when nobody knows the id. Must not throw. */
@@ -84,7 +82,7 @@ export function createJobFollowing({ connection, pollMs }: { readonly connection
 
   const planNext = (tookMs: number) => {
     // A read that takes long is repeated less often, so that following never takes more than a share of the store.
-    allEarliestAt = performance.now() + Math.min(pollMs, Math.max(HINT_GAP_MS, 4 * tookMs))
+    allEarliestAt = performance.now() + Math.min(pollMs, Math.max(hintGapMs, 4 * tookMs))
     // A hint that came during the read is a hint about what may have been read too early.
     allDueAt = allDueAt === Number.POSITIVE_INFINITY ? performance.now() + pollMs : allEarliestAt
   }
@@ -92,8 +90,8 @@ export function createJobFollowing({ connection, pollMs }: { readonly connection
   const read = async (ids: readonly string[]) => {
     const backend = await connection.open()
     if (followers.size > 0) listen(backend)
-    for (let start = 0; start < ids.length; start += READ_JOBS_MAX) {
-      const slice = ids.slice(start, start + READ_JOBS_MAX)
+    for (let start = 0; start < ids.length; start += readJobsMax) {
+      const slice = ids.slice(start, start + readJobsMax)
       const records = await backend.ledger.get(slice)
       slice.forEach((id, index) => void deliver(followers.get(id), records[index] ?? null))
     }

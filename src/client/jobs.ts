@@ -3,21 +3,18 @@ import type { JobRecord } from '../contract/job.js'
 import type { ChangeResult, JobChanges, JobQuery, Ledger } from '../contract/ledger.js'
 import { encode } from '../core/codec.js'
 import { type Duration, parseDuration } from '../core/duration.js'
-import { checkInteger, checkKey, checkName, checkWord } from '../core/names.js'
+import { checkInteger, checkKey, checkName, checkReason, checkWord } from '../core/names.js'
 import { DEFAULTS } from '../core/options.js'
 import { JOB_STATES, type JobState, type Priority } from '../core/state.js'
 import { rejectUnknown } from '../core/suggest.js'
 import { type AnyJob, checkMaxAttempts, type PayloadOf, type ReturnedOf } from '../define/job.js'
+import { outputOf, runSchema, type Subject } from '../define/validate.js'
 import { KerjaError, quote } from '../errors.js'
 import type { Connection } from './connection.js'
-import { checkId, checkInstant, checkJob, checkObject, checkPriority, checkTags } from './options.js'
+import { checkId, checkInstant, checkJob, checkPriority, checkTags } from './options.js'
 import { checkKind, notFound, parseResult } from './result.js'
-import { outputOf, runSchema, type Subject } from './validate.js'
 import { type Attempt, type Job, type LogLineView, toAttempt, toJob, toLogLine } from './view.js'
 
-/** Ids in one call to the ledger. */
-const IDS_MAX = 500
-const REASON_CHARACTERS_MAX = 1_000
 const LIST_OPTIONS: readonly (keyof JobListQuery)[] = ['queue', 'kind', 'states', 'group', 'tag', 'cursor', 'limit']
 const CHANGE_OPTIONS: readonly (keyof JobChange)[] = ['priority', 'delay', 'runAt', 'maxAttempts', 'tags']
 
@@ -35,7 +32,7 @@ export interface JobListQuery {
 }
 
 export interface JobList {
-  /** Newest first. */
+  /** Newest first. Fewer than `limit` is not the end, none is. */
   readonly jobs: readonly Job[]
   /** `cursor` of the next page; null at the end. */
   readonly next: string | null
@@ -68,7 +65,7 @@ export interface Jobs {
   /** Makes a failed, cancelled, waiting or held job available now, with a fresh attempt budget. @throws {JOB_NOT_FOUND} {JOB_STATE} {UNIQUE_CONFLICT} */
   retry(id: string): Promise<void>
   retry(ids: readonly string[]): Promise<readonly JobOutcome[]>
-  /** Ends a waiting job; asks a running one to end (`requested`). @throws {JOB_NOT_FOUND} {JOB_STATE} when it has ended */
+  /** Ends a waiting job; asks a running one to end (`requested`). Of the reason 1,000 characters are kept. @throws {JOB_NOT_FOUND} {JOB_STATE} when it has ended */
   cancel(id: string, reason?: string): Promise<'changed' | 'requested'>
   cancel(ids: readonly string[], reason?: string): Promise<readonly JobOutcome[]>
   /** Removes the record of a job that is not running. @throws {JOB_NOT_FOUND} {JOB_STATE} */
@@ -122,7 +119,11 @@ export function createJobs(connection: Connection): Jobs {
   return {
     get: get as Jobs['get'],
     list: async (query = {}) => {
-      const page = await (await ledger()).list(resolveListQuery(query))
+      const request = resolveListQuery(query)
+      const store = await ledger()
+      let page = await store.list(request)
+      // A backend looks at so many jobs for a page and no more; where few fit, it may be empty before the end. Each page goes on from the last.
+      while (page.jobs.length === 0 && page.next !== null) page = await store.list({ ...request, cursor: page.next })
       return { jobs: page.jobs.map(toJob), next: page.next }
     },
     retry: (async (ids: string | readonly string[]) => change(ids, 'retried', async (batch) => (await ledger()).retry(batch))) as Jobs['retry'],
@@ -140,8 +141,9 @@ export function createJobs(connection: Connection): Jobs {
     },
     logs: async (id, page = {}) => {
       rejectUnknown(page, ['limit', 'after'], 'jobs.logs')
-      const limit = checkInteger(page.limit ?? DEFAULTS.ledger.pageJobsMax, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax })
-      const after = checkInteger(page.after ?? 0, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER })
+      const { limit: pageLimit = DEFAULTS.ledger.pageJobsMax, after: first = 0 } = page
+      const limit = checkInteger(pageLimit, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax })
+      const after = checkInteger(first, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER })
       const { lines, next } = await (await ledger()).logs(checkId(id, 'id'), { limit, after })
       if (lines.length === 0) await find(id)
       return { lines: lines.map(toLogLine), next }
@@ -167,8 +169,9 @@ async function changeMany(
   if (!Array.isArray(given)) throw new KerjaError('OPTION_INVALID', `Give a job id or an array of them; got ${quote(given)}.`)
   const ids = given.map((id) => checkId(id, 'id'))
   const outcomes: JobOutcome[] = []
-  for (let start = 0; start < ids.length; start += IDS_MAX) {
-    const batch = ids.slice(start, start + IDS_MAX)
+  const { changeJobsMax } = DEFAULTS.ledger
+  for (let start = 0; start < ids.length; start += changeJobsMax) {
+    const batch = ids.slice(start, start + changeJobsMax)
     const results = await act(batch)
     batch.forEach((id, index) => void outcomes.push({ id, outcome: results[index] ?? 'unknown' }))
   }
@@ -189,17 +192,9 @@ function checkChanged(id: string, outcome: ChangeResult, verb: string): 'changed
   throw new KerjaError('JOB_STATE', `Job ${id} cannot be ${verb} in its present state. See its state with kerja.jobs.get.`, details)
 }
 
-function checkReason(reason: unknown): string {
-  if (typeof reason === 'string' && reason.length > 0 && reason.length <= REASON_CHARACTERS_MAX) return reason
-  throw new KerjaError('OPTION_INVALID', `reason must be text of 1 to ${REASON_CHARACTERS_MAX} characters; got ${quote(reason)}.`, {
-    details: { option: 'reason' },
-  })
-}
-
 function resolveListQuery(query: JobListQuery): JobQuery {
-  checkObject(query, 'The query of jobs.list')
   rejectUnknown(query, LIST_OPTIONS, 'jobs.list')
-  const { queue, kind, states, group, tag, cursor } = query
+  const { queue, kind, states, group, tag, cursor, limit = DEFAULTS.ledger.pageJobs } = query
   if (states !== undefined && !Array.isArray(states)) throw new KerjaError('OPTION_INVALID', `states must be an array; got ${quote(states)}.`)
   if (cursor !== undefined && typeof cursor !== 'string')
     throw new KerjaError('CURSOR_INVALID', `cursor must be the \`next\` of a page; got ${quote(cursor)}.`)
@@ -210,12 +205,11 @@ function resolveListQuery(query: JobListQuery): JobQuery {
     ...(group === undefined ? {} : { group: checkKey(group, 'group') }),
     ...(tag === undefined ? {} : { tag: checkKey(tag, 'tag') }),
     ...(cursor === undefined ? {} : { cursor }),
-    limit: checkInteger(query.limit ?? DEFAULTS.ledger.pageJobs, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax }),
+    limit: checkInteger(limit, 'limit', { min: 1, max: DEFAULTS.ledger.pageJobsMax }),
   }
 }
 
 async function resolveChange(job: AnyJob | null, change: JobChange & { readonly payload?: unknown }): Promise<JobChanges> {
-  checkObject(change, 'The change of jobs.update')
   rejectUnknown(
     change,
     job === null ? CHANGE_OPTIONS : [...CHANGE_OPTIONS, 'payload'],

@@ -36,7 +36,6 @@ export interface ResolvedEnqueueOptions {
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function resolveEnqueueOptions(job: AnyJob, options: EnqueueOptions | undefined): ResolvedEnqueueOptions {
   if (options === undefined) return definitionDefaults(job)
-  checkObject(options, `the options of ${job.kind}`)
   rejectUnknown(options, ENQUEUE_OPTIONS, `enqueueing ${job.kind}`)
   if (options.delay !== undefined && options.runAt !== undefined) {
     throw new KerjaError('OPTION_INVALID', `Give ${job.kind} either delay or runAt, not both: each says when the first start is.`)
@@ -45,7 +44,7 @@ export function resolveEnqueueOptions(job: AnyJob, options: EnqueueOptions | und
     id: options.id === undefined ? null : checkId(options.id, 'id'),
     delayMs: options.delay === undefined ? 0 : parseDuration(options.delay, 'delay'),
     runAt: options.runAt === undefined ? null : checkInstant(options.runAt, 'runAt'),
-    priority: checkPriority(options.priority ?? job.options.priority),
+    priority: options.priority === undefined ? rankOf(job.options.priority) : checkPriority(options.priority),
     maxAttempts: options.maxAttempts === undefined ? job.options.maxAttempts : checkMaxAttempts(options.maxAttempts),
     giveUpAfterMs: options.giveUpAfter === undefined ? job.options.giveUpAfterMs : resolveGiveUpAfter(options.giveUpAfter),
     startWithinMs: options.startWithin === undefined ? null : parseDuration(options.startWithin, 'startWithin', { minMs: 1 }),
@@ -126,9 +125,9 @@ export interface AwaitOptions {
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function resolveAwaitOptions(options: AwaitOptions, where: string): { readonly timeoutMs: number; readonly signal: AbortSignal | null } {
-  checkObject(options, `the options of ${where}`)
   rejectUnknown(options, ['timeout', 'signal'], where)
-  return { timeoutMs: parseDuration(options.timeout ?? DEFAULTS.watch.resultTimeoutMs, 'timeout'), signal: checkSignal(options.signal) }
+  const { timeout = DEFAULTS.watch.resultTimeoutMs, signal } = options
+  return { timeoutMs: parseDuration(timeout, 'timeout'), signal: checkSignal(signal) }
 }
 
 /** @throws {OPTION_INVALID} */

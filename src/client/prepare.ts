@@ -11,9 +11,9 @@ import { deriveId } from '../core/derive-id.js'
 import { checkKey } from '../core/names.js'
 import { DEFAULTS } from '../core/options.js'
 import type { AnyJob, EnqueueOptions } from '../define/job.js'
+import { outputOf, runSchema, type Subject } from '../define/validate.js'
 import { KerjaError, quote } from '../errors.js'
 import { checkJob, type ResolvedEnqueueOptions, resolveEnqueueOptions } from './options.js'
-import { outputOf, runSchema, type Subject } from './validate.js'
 
 /** The run whose handler enqueues: its jobs get ids derived from it, so that a rerun enqueues the same ones. */
 export interface JobOrigin {

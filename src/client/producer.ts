@@ -12,10 +12,6 @@ import type { WriteJobs } from './isolate.js'
 import type { JobOrigin, PrepareRequest, Preparer } from './prepare.js'
 import { type Receipt, toReceipt } from './receipt.js'
 
-/** Characters of payload in one write: about a mebibyte, so that a write stays short. */
-export const WRITE_CHARACTERS_MAX = 1_048_576
-const BATCHES_IN_FLIGHT_MAX = 2
-
 export interface ProducerParts {
   readonly connection: Connection
   readonly preparer: Preparer
@@ -46,9 +42,10 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
 
   const coalescer = createCoalescer({
     write,
+    pendingJobsMax: DEFAULTS.enqueue.pendingJobsMax,
     jobsMax: DEFAULTS.enqueue.batchJobsMax,
-    charactersMax: WRITE_CHARACTERS_MAX,
-    batchesInFlightMax: BATCHES_IN_FLIGHT_MAX,
+    charactersMax: DEFAULTS.enqueue.batchCharactersMax,
+    batchesInFlightMax: DEFAULTS.enqueue.batchesInFlightMax,
     timeoutMs: enqueueTimeoutMs,
   })
 
@@ -58,14 +55,22 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
     events.emit('job.enqueued', { id: receipt.id, kind: job.kind, queue: job.queue, duplicate: receipt.duplicate })
   }
 
+  const calls = createCallCounter()
+  const enqueueMany = createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs })
+
   const enqueueFrom = async (request: PrepareRequest): Promise<Receipt> => {
-    const prepared = preparer.prepare(request)
-    const newJob = prepared instanceof Promise ? await prepared : prepared
-    const tx = request.options?.tx
-    if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
-    const receipt = toReceipt(newJob, await coalescer.push(newJob), 'queued')
-    announce(newJob, receipt)
-    return receipt
+    calls.begin()
+    try {
+      const prepared = preparer.prepare(request)
+      const newJob = prepared instanceof Promise ? await prepared : prepared
+      const tx = request.options?.tx
+      if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
+      const receipt = toReceipt(newJob, await coalescer.push(newJob), 'queued')
+      announce(newJob, receipt)
+      return receipt
+    } finally {
+      calls.end()
+    }
   }
 
   const pushIn = async (tx: TransactionHandle, job: NewJob): Promise<PushResult> => {
@@ -75,7 +80,10 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
 
   return {
     enqueue: (job, payload, options) => enqueueFrom({ job, payload, options }),
-    enqueueMany: createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs }),
+    enqueueMany: (requests, options) => {
+      calls.begin()
+      return enqueueMany(requests, options).finally(calls.end)
+    },
     enqueueSync: (job, payload, options) => {
       const newJob = preparer.prepareSync({ job, payload, options })
       const { tx } = options ?? {}
@@ -90,14 +98,18 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
     },
     enqueueAs: (job, payload, options, origin) => enqueueFrom({ job, payload, options, origin }),
     prepareAs: (job, payload, options, origin) => {
-      if (options.tx === undefined) return preparer.prepare({ job, payload, options, origin })
+      if (options?.tx === undefined) return preparer.prepare({ job, payload, options, origin })
       throw new KerjaError(
         'OPTION_INVALID',
         `enqueueOnComplete(${quote(job?.kind)}) takes no tx: the job joins the completion. Give tx to ctx.complete.`,
       )
     },
     push: (job) => coalescer.push(job),
-    idle: () => coalescer.idle(),
+    idle: async () => {
+      await calls.idle()
+      // Jobs that were pushed without a call of enqueue.
+      await coalescer.idle()
+    },
   }
 }
 
@@ -112,4 +124,23 @@ function pushSyncOf(connection: Connection) {
   const { pushSync } = backend.queue
   if (pushSync !== undefined) return pushSync
   throw new UnsupportedError(backend.name, 'enqueue synchronously', 'Use `await kerja.enqueue(…)`.')
+}
+
+/** Counts the calls under way. */
+function createCallCounter() {
+  let count = 0
+  let waiters: (() => void)[] = []
+  return {
+    begin: () => {
+      count += 1
+    },
+    end: () => {
+      count -= 1
+      if (count > 0) return
+      for (const resolve of waiters) resolve()
+      waiters = []
+    },
+    /** Resolves when no call is under way. */
+    idle: (): Promise<void> => (count === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
+  }
 }

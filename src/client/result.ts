@@ -3,10 +3,10 @@ import type { JobRecord } from '../contract/job.js'
 import { decode } from '../core/codec.js'
 import { isTerminal } from '../core/state.js'
 import type { AnyJob } from '../define/job.js'
+import { outputOf, runSchema, type Subject } from '../define/validate.js'
 import { JobCancelledError, JobFailedError, KerjaError, ResultTimeoutError } from '../errors.js'
 import type { JobFollowing } from './follow.js'
 import { type AwaitOptions, checkId, checkJob, resolveAwaitOptions } from './options.js'
-import { outputOf, runSchema, type Subject } from './validate.js'
 
 /** setTimeout fires at once beyond this. */
 const TIMER_MS_MAX = 2 ** 31 - 1

@@ -38,8 +38,6 @@ export async function toScheduleDefinition(
   }
   const template = await prepare({ job: request.job, payload: request.payload, options: request.options })
   const nextAt = nextTick(rule, now)
-  if (nextAt === null)
-    throw new KerjaError('SCHEDULE_INVALID', `Schedule ${quote(name)} never comes due: ${quote(rule.cron)}.`, { details: { schedule: name } })
   return { name, source, cron: rule.cron, everyMs: rule.everyMs, timeZone: rule.timeZone, missed, overlap, template, nextAt }
 }
 

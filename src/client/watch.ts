@@ -11,7 +11,7 @@ import type { AnyJob } from '../define/job.js'
 import { passesByItself } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { JobFollowing } from './follow.js'
-import { checkId, checkJob, checkObject, checkSignal } from './options.js'
+import { checkId, checkJob, checkSignal } from './options.js'
 import { checkKind, notFound } from './result.js'
 import { type Job, type JobProgressView, type LogLineView, toLogLine, toProgress } from './view.js'
 
@@ -41,7 +41,6 @@ export interface WatchRequest {
 export async function* watchJob(parts: WatchParts, { job, id: givenId, options }: WatchRequest): AsyncGenerator<WatchEvent, void, undefined> {
   checkJob(job)
   const id = checkId(givenId, 'id')
-  checkObject(options, 'the options of watch')
   rejectUnknown(options, ['signal'], 'watch')
   const signal = checkSignal(options.signal)
   signal?.throwIfAborted()

@@ -5,7 +5,7 @@ import type { AttemptRecord, JobProgress, JobRecord, LeaseRef, LogLine } from '.
 export interface Ledger {
   /** In the order asked; null for ids nobody knows (any more). */
   get(ids: readonly string[]): Promise<readonly (JobRecord | null)[]>
-  /** Newest first. */
+  /** Newest first. What a page costs is bounded, so that a page may be short or empty although jobs follow: only a `next` of null is the end. */
   list(query: JobQuery): Promise<JobPage>
   /** Per queue, with counts capped at `countCap` (a count equal to the cap means «or more»). */
   stats(request: { readonly queues: readonly string[] | null; readonly countCap: number; readonly windowMs: number }): Promise<readonly QueueStats[]>

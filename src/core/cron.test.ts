@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { compileRule, MISSED_TOLERANCE_MS, nextTick, planTicks, type TickPlanInput, type TickRule, validateRule } from './cron.js'
+import { compileRule, nextTick, planTicks, type TickPlanInput, type TickRule, validateRule } from './cron.js'
+import { DEFAULTS } from './options.js'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -71,7 +72,7 @@ describe('nextTick', () => {
     expect(nextTick(rule, 1)).toBe(MINUTE)
     expect(nextTick(rule, MINUTE - 1)).toBe(MINUTE)
     expect(nextTick(rule, MINUTE)).toBe(2 * MINUTE)
-    expect(nextTick(cron('0 0 30 2 *'), 0)).toBeNull()
+    expect(() => nextTick(cron('0 0 30 2 *'), 0)).toThrow(expect.objectContaining({ code: 'SCHEDULE_INVALID' }))
   })
 
   it('anchors intervals at 1970, whoever asks and when', () => {
@@ -154,7 +155,7 @@ describe('planTicks', () => {
     expect(plan({ now, missed: 'once' })).toEqual({ instants: [5 * MINUTE], nextAt: 6 * MINUTE })
     expect(plan({ now, missed: 'all' })).toEqual({ instants: [0, 1, 2, 3, 4, 5].map((n) => n * MINUTE), nextAt: 6 * MINUTE })
     expect(plan({ now, missed: 'skip' })).toEqual({ instants: [5 * MINUTE], nextAt: 6 * MINUTE })
-    const daily = { rule: cron('0 0 * * *'), now: 3 * DAY + MISSED_TOLERANCE_MS }
+    const daily = { rule: cron('0 0 * * *'), now: 3 * DAY + DEFAULTS.schedule.missedToleranceMs }
     expect(plan({ ...daily, missed: 'skip' })).toEqual({ instants: [], nextAt: 4 * DAY })
     expect(plan({ ...daily, now: daily.now - 1, missed: 'skip' })).toEqual({ instants: [3 * DAY], nextAt: 4 * DAY })
     expect(plan({ ...daily, missed: 'once' })).toEqual({ instants: [3 * DAY], nextAt: 4 * DAY })
@@ -163,7 +164,7 @@ describe('planTicks', () => {
   it('stops at the limit and goes on from there', () => {
     const first = plan({ now: 10 * MINUTE, missed: 'all', limit: 4 })
     expect(first).toEqual({ instants: [0, 1, 2, 3].map((n) => n * MINUTE), nextAt: 4 * MINUTE })
-    expect(plan({ nextAt: first.nextAt!, now: 10 * MINUTE, missed: 'all', limit: 100 }).instants[0]).toBe(4 * MINUTE)
+    expect(plan({ nextAt: first.nextAt, now: 10 * MINUTE, missed: 'all', limit: 100 }).instants[0]).toBe(4 * MINUTE)
     expect(plan({ now: 10 * MINUTE, limit: 0 })).toEqual({ instants: [], nextAt: 0 })
   })
 

@@ -5,6 +5,7 @@
  */
 import { Cron } from 'croner'
 import { KerjaError, quote } from '../errors.js'
+import { DEFAULTS } from './options.js'
 
 /** Either `cron` or `everyMs` is set, never both. */
 export interface TickRule {
@@ -16,12 +17,7 @@ export interface TickRule {
   readonly timeZone: string
 }
 
-/** A tick at most this late, in ms, still counts as on time. */
-export const MISSED_TOLERANCE_MS = 60_000
-
-const CRON_CHARACTERS_MAX = 256
-const ZONE_CHARACTERS_MAX = 64
-const EVERY_MIN_MS = 1_000
+const { cronCharactersMax, everyMinMs, missedToleranceMs, timeZoneCharactersMax } = DEFAULTS.schedule
 const SECOND_MS = 1_000
 // Offsets such as +02:00 are accepted by some versions of Node only.
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+\-/]*$/
@@ -42,12 +38,11 @@ export function validateRule(rule: TickRule, name: string): void {
   if (!isTimeZone(timeZone))
     fail(`has the time zone ${quote(timeZone)}, which is not known here. Give an IANA name such as 'Europe/Berlin' or 'UTC'.`)
   if (everyMs !== null) {
-    if (!Number.isSafeInteger(everyMs) || everyMs < EVERY_MIN_MS)
-      fail(`ticks every ${everyMs} ms. Give a whole number of at least ${EVERY_MIN_MS} ms.`)
+    if (!Number.isSafeInteger(everyMs) || everyMs < everyMinMs) fail(`ticks every ${everyMs} ms. Give a whole number of at least ${everyMinMs} ms.`)
     return
   }
-  if (typeof cron !== 'string' || cron.length > CRON_CHARACTERS_MAX) {
-    fail(`has the cron expression ${quote(cron)}. Give text of at most ${CRON_CHARACTERS_MAX} characters.`)
+  if (typeof cron !== 'string' || cron.length > cronCharactersMax) {
+    fail(`has the cron expression ${quote(cron)}. Give text of at most ${cronCharactersMax} characters.`)
   }
   let first: number | null = null
   try {
@@ -73,8 +68,14 @@ export function compileRule(rule: TickRule): (after: number) => number | null {
   return (after) => compiled.nextRun(new Date(Math.floor(after / SECOND_MS) * SECOND_MS))?.getTime() ?? null
 }
 
-/** The first tick strictly after `after` (epoch ms), or null when there is none. For many ticks of one rule, compile it. */
-export const nextTick = (rule: TickRule, after: number): number | null => compileRule(rule)(after)
+/** The first tick strictly after `after` (epoch ms). For many ticks of one rule, compile it. @throws {SCHEDULE_INVALID} when there is none */
+export const nextTick = (rule: TickRule, after: number): number => certain(compileRule(rule)(after), rule)
+
+// Patterns have no year, so a rule that `validateRule` takes ticks again until the calendar itself ends.
+function certain(instant: number | null, { cron }: TickRule): number {
+  if (instant !== null) return instant
+  throw new KerjaError('SCHEDULE_INVALID', `The cron expression ${quote(cron)} never ticks again. Check its day and month.`, { details: { cron } })
+}
 
 export interface TickPlanInput {
   readonly rule: TickRule
@@ -90,30 +91,42 @@ export interface TickPlanInput {
 export interface TickPlan {
   /** Ticks to make jobs of now, in order. */
   readonly instants: readonly number[]
-  /** The first tick not dealt with after this plan; not after `now` when `limit` cut the plan short. Null: the rule never ticks again. */
-  readonly nextAt: number | null
+  /** The first tick not dealt with after this plan; not after `now` when `limit` cut the plan short. */
+  readonly nextAt: number
 }
 
-/** What to do about the ticks from `nextAt` up to and including `now`. `once` and `skip` keep the last one; `skip` only when it is not late. */
+/**
+ * What to do about the ticks from `nextAt` up to and including `now`. `once` and `skip` keep the last one; `skip` only when it is not late.
+ * @throws {SCHEDULE_INVALID} when the rule never ticks again
+ */
 export function planTicks({ rule, nextAt, now, missed, limit }: TickPlanInput): TickPlan {
   if (nextAt > now || limit < 1) return { instants: [], nextAt }
   const next = compileRule(rule)
-  if (missed === 'all') return planAll(next, nextAt, now, limit)
+  if (missed === 'all') {
+    const { instants, following } = ticksUpTo(next, { from: nextAt, now, limit })
+    return { instants, nextAt: certain(following, rule) }
+  }
   const last = lastTick(next, nextAt, now)
-  const wanted = last !== null && (missed === 'once' || last > now - MISSED_TOLERANCE_MS)
-  return { instants: wanted ? [last] : [], nextAt: next(now) }
+  const wanted = last !== null && (missed === 'once' || last > now - missedToleranceMs)
+  return { instants: wanted ? [last] : [], nextAt: certain(next(now), rule) }
 }
 
 type Next = (after: number) => number | null
 
-function planAll(next: Next, nextAt: number, now: number, limit: number): TickPlan {
+interface TickRange {
+  readonly from: number
+  readonly now: number
+  readonly limit: number
+}
+
+function ticksUpTo(next: Next, { from, now, limit }: TickRange): { readonly instants: readonly number[]; readonly following: number | null } {
   const instants: number[] = []
-  let instant = next(nextAt - 1)
+  let instant = next(from - 1)
   while (instant !== null && instant <= now && instants.length < limit) {
     instants.push(instant)
     instant = next(instant)
   }
-  return { instants, nextAt: instant }
+  return { instants, following: instant }
 }
 
 /** The last tick in [from, now], or null. Asks some fifty times however many ticks there were: walking through two weeks of minutes would take seconds. */
@@ -138,7 +151,7 @@ function lastTick(next: Next, from: number, now: number): number | null {
 }
 
 function isTimeZone(timeZone: unknown): boolean {
-  if (typeof timeZone !== 'string' || timeZone.length > ZONE_CHARACTERS_MAX || !ZONE_NAME.test(timeZone)) return false
+  if (typeof timeZone !== 'string' || timeZone.length > timeZoneCharactersMax || !ZONE_NAME.test(timeZone)) return false
   try {
     new Intl.DateTimeFormat('en-US', { timeZone })
     return true

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FAILURE_LIMITS, toJobFailure } from './failure.js'
+import { toJobFailure } from './failure.js'
+import { DEFAULTS } from './options.js'
 
 const throwing = () => {
   throw new Error('trap')
@@ -60,7 +61,7 @@ describe('toJobFailure', () => {
     expect(failure).toMatchObject({ name: 'AggregateError', message: 'all failed' })
     expect(failure.stack).toContain('One of: Error: part 0')
     expect(failure.stack).toContain('… and 9995 more errors')
-    expect(failure.stack?.length).toBeLessThanOrEqual(FAILURE_LIMITS.stackCharactersMax)
+    expect(failure.stack?.length).toBeLessThanOrEqual(DEFAULTS.failure.stackCharactersMax)
   })
 
   it('cuts a 10 MB message and still shows the frames', () => {

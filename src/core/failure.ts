@@ -1,5 +1,6 @@
 /** Turns whatever a handler threw into a small, storable record. Saving a failure cannot fail, so nothing here throws. */
 import { quote } from '../errors.js'
+import { DEFAULTS } from './options.js'
 import { readProperty, readText } from './safe-read.js'
 
 /** What a handler's error looks like once it is safe to store: capped, well-formed text without NUL. */
@@ -16,12 +17,7 @@ export interface FailureLimits {
   readonly stackCharactersMax: number
 }
 
-/** Characters kept of a failure where the caller names no other limits. */
-export const FAILURE_LIMITS: FailureLimits = Object.freeze({ messageCharactersMax: 4_096, stackCharactersMax: 16_384 })
-
-const NAME_CHARACTERS_MAX = 256
-const CAUSES_MAX = 8
-const AGGREGATED_MAX = 5
+const { nameCharactersMax, causesMax, aggregatedMax } = DEFAULTS.failure
 // The cap of one error within a chain, so that the first does not push its causes out of the text.
 const CHAINED_SHARE = 0.5
 
@@ -29,10 +25,10 @@ const CHAINED_SHARE = 0.5
 const NOT_STORABLE = /\p{Surrogate}/gu
 
 /** Never throws: any value, however hostile, becomes a failure within `limits`. */
-export function toJobFailure(error: unknown, limits: FailureLimits = FAILURE_LIMITS): JobFailure {
+export function toJobFailure(error: unknown, limits: FailureLimits = DEFAULTS.failure): JobFailure {
   try {
     return {
-      name: storable(nameOf(error), NAME_CHARACTERS_MAX),
+      name: storable(nameOf(error), nameCharactersMax),
       message: storable(messageOf(error), limits.messageCharactersMax),
       code: codeOf(error),
       stack: stackOf(error, limits),
@@ -60,7 +56,7 @@ function messageOf(error: unknown): string {
 function codeOf(error: unknown): string | null {
   const code = readProperty(error, 'code')
   if (typeof code === 'number') return String(code)
-  return typeof code === 'string' && code.length > 0 ? storable(code, NAME_CHARACTERS_MAX) : null
+  return typeof code === 'string' && code.length > 0 ? storable(code, nameCharactersMax) : null
 }
 
 function stackOf(error: unknown, limits: FailureLimits): string | null {
@@ -78,12 +74,12 @@ function stackOf(error: unknown, limits: FailureLimits): string | null {
 function relatedErrors(error: unknown): { label: string; error: unknown }[] {
   const seen = new Set<unknown>([error])
   const related: { label: string; error: unknown }[] = []
-  for (const inner of (safeErrors(error) ?? []).slice(0, AGGREGATED_MAX)) {
+  for (const inner of (safeErrors(error) ?? []).slice(0, aggregatedMax)) {
     if (!seen.has(inner)) related.push({ label: 'One of: ', error: inner })
     seen.add(inner)
   }
   let cause = readProperty(error, 'cause')
-  for (let depth = 0; cause !== undefined && cause !== null && depth < CAUSES_MAX && !seen.has(cause); depth++) {
+  for (let depth = 0; cause !== undefined && cause !== null && depth < causesMax && !seen.has(cause); depth++) {
     seen.add(cause)
     related.push({ label: 'Caused by: ', error: cause })
     cause = readProperty(cause, 'cause')
@@ -91,7 +87,7 @@ function relatedErrors(error: unknown): { label: string; error: unknown }[] {
   return related
 }
 
-const aggregatedBeyond = (error: unknown): number => (safeErrors(error)?.length ?? 0) - AGGREGATED_MAX
+const aggregatedBeyond = (error: unknown): number => (safeErrors(error)?.length ?? 0) - aggregatedMax
 
 function safeErrors(error: unknown): unknown[] | null {
   const errors = readProperty(error, 'errors')

@@ -1,6 +1,4 @@
 /** Job ids: UUIDv7 (RFC 9562), sorted by the time of their making. */
-import { KerjaError, quote } from '../errors.js'
-
 export interface IdGeneratorOptions {
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -17,7 +15,6 @@ const COUNTER_START_MASK = 0x7ff
 const TIME_MAX = 2 ** 48 - 1
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
 const HEX: readonly string[] = Object.freeze(Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')))
 
@@ -58,13 +55,3 @@ export function createIdGenerator({ now, randomFill }: IdGeneratorOptions): () =
 
 /** Whether the text is a UUID of any version in its canonical form: lower case, with hyphens. */
 export const isUuid = (text: unknown): text is string => typeof text === 'string' && text.length === 36 && UUID.test(text)
-
-/**
- * The epoch milliseconds in a UUIDv7: when the job was made, by its producer's clock.
- * @throws {OPTION_INVALID} not a UUIDv7.
- */
-export function timeOfId(id: string): number {
-  if (!UUID_V7.test(id))
-    throw new KerjaError('OPTION_INVALID', `${quote(id)} is not a job id. Give the id of a receipt: a UUID of version 7 in lower case.`)
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
-}

@@ -6,6 +6,7 @@ import { DEFAULTS } from './options.js'
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._:/@+-]*$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what must be found.
 const CONTROL = /[\u0000-\u001f\u007f]/
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 /** A kind, queue, worker or schedule name: 1 to 200 of `A-Z a-z 0-9 . _ - : / @ +`, no leading `-`. @throws {OPTION_INVALID} */
 export function checkName(value: unknown, option: string): string {
@@ -30,6 +31,16 @@ export function checkKey(value: unknown, option: string): string {
   )
 }
 
+/** Why a job ends: text, cut to 1,000 characters, for it is for people and must not fail what it explains. @throws {OPTION_INVALID} no text */
+export function checkReason(value: unknown): string {
+  if (typeof value === 'string' && value !== '') {
+    const cut = value.slice(0, DEFAULTS.names.reasonCharactersMax)
+    // A cut may halve a pair of surrogates, and half a pair has no UTF-8 form.
+    return cut.replace(LONE_SURROGATE, '\uFFFD')
+  }
+  throw new KerjaError('OPTION_INVALID', `A reason must be text of at least 1 character; got ${quote(value)}.`, { details: { option: 'reason' } })
+}
+
 /** A whole number within a range. @throws {OPTION_INVALID} */
 export function checkInteger(value: unknown, option: string, range: { readonly min: number; readonly max: number }): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= range.min && value <= range.max) return value
@@ -48,5 +59,5 @@ export function checkWord<const W extends string>(value: unknown, option: string
 
 // A lone surrogate has no UTF-8 form: stores would change it silently.
 function isWellFormed(text: string): boolean {
-  return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)
+  return text.search(LONE_SURROGATE) === -1
 }

@@ -17,15 +17,28 @@ export const DEFAULTS = Object.freeze({
     timeoutMs: 15 * minute,
     completedRetentionMs: day,
     failedRetentionMs: 30 * day,
+    /** A server may ask for any wait; no more than this is granted. */
+    retryAfterMaxMs: day,
+    /** A suspect that crashes this many times while alone fails. */
+    crashesAloneMax: 3,
   }),
   enqueue: Object.freeze({
     /** How long `enqueue` waits for the backend's confirmation. */
     timeoutMs: 3 * second,
+    /** `setTimeout` cannot wait longer than some 24 days, and an enqueue should not. */
+    timeoutMaxMs: day,
     idempotencyTtlMs: 7 * day,
+    /** Jobs that wait in this process for their write. */
+    pendingJobsMax: 100_000,
     /** Jobs in one write. */
     batchJobsMax: 1_000,
-    /** Jobs validated and encoded before the event loop gets a turn. */
+    /** Characters of payload in one write: about a mebibyte, so that a write stays short. A single larger job goes alone. */
+    batchCharactersMax: 1_048_576,
+    batchesInFlightMax: 2,
+    /** Jobs of `enqueueMany` validated before any of them is written. */
     sliceJobsMax: 500,
+    /** How long `enqueueMany` holds the event loop at a time. */
+    turnMs: 2,
   }),
   payload: Object.freeze({
     /** Encoded, UTF-8. */
@@ -74,19 +87,43 @@ export const DEFAULTS = Object.freeze({
     /** Ticks created at once after an outage with `missed: 'all'`. */
     ticksMax: 100,
   }),
+  schedule: Object.freeze({
+    everyMinMs: second,
+    /** A tick at most this late still counts as on time. */
+    missedToleranceMs: minute,
+    cronCharactersMax: 256,
+    timeZoneCharactersMax: 64,
+  }),
+  /** What is kept of an error that a handler threw. */
+  failure: Object.freeze({
+    nameCharactersMax: 256,
+    messageCharactersMax: 4_096,
+    stackCharactersMax: 16_384,
+    causesMax: 8,
+    /** Of an AggregateError. */
+    aggregatedMax: 5,
+  }),
   ledger: Object.freeze({
     pageJobs: 50,
     pageJobsMax: 200,
+    /** Ids in one call of retry, cancel or delete to the store; more become several calls. */
+    changeJobsMax: 500,
     countCap: 10_000,
     statsWindowMs: 5 * minute,
   }),
   watch: Object.freeze({
     pollMs: 250,
+    /** Hints come with every settled batch; answering each at once would read the same jobs hundreds of times per second. */
+    hintGapMs: 5,
+    /** Ids in one read. */
+    readJobsMax: 200,
     resultTimeoutMs: 30 * second,
   }),
   names: Object.freeze({
     charactersMax: 200,
     keyCharactersMax: 512,
     tagsMax: 20,
+    /** Of a cancellation or a failure; the rest is cut off. */
+    reasonCharactersMax: 1_000,
   }),
 } as const)

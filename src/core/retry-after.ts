@@ -1,8 +1,6 @@
 /** Finds the wait that a thrown error asks for: the Retry-After of an HTTP response, wherever clients put it. */
+import { DEFAULTS } from './options.js'
 import { readProperty } from './safe-read.js'
-
-/** A server may ask for any wait; no more than this is granted. */
-export const RETRY_AFTER_MAX_MS = 86_400_000
 
 const HEADER = 'retry-after'
 const HEADER_NAMES_MAX = 1_000
@@ -34,7 +32,7 @@ function valueToMs(value: unknown, now: number): number | null {
 
 const secondsToMs = (seconds: number): number | null => (seconds >= 0 ? capped(seconds * 1_000) : null)
 
-const capped = (ms: number): number => Math.min(RETRY_AFTER_MAX_MS, Math.max(0, Math.round(ms)))
+const capped = (ms: number): number => Math.min(DEFAULTS.job.retryAfterMaxMs, Math.max(0, Math.round(ms)))
 
 function readHeader(headers: unknown): unknown {
   if (typeof headers !== 'object' || headers === null) return undefined

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CRASHES_ALONE_MAX, decideFailure, decideLapse, type FailedAttempt, type LapsedClaim } from './retry.js'
+import { DEFAULTS } from './options.js'
+import { decideFailure, decideLapse, type FailedAttempt, type LapsedClaim } from './retry.js'
 import { SUSPECT_CRASH_COUNT } from './state.js'
 
 const backoff = { firstMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'none' } as const
@@ -90,7 +91,7 @@ describe('decideLapse after a death', () => {
           if (decision.outcome === 'crash' && decision.burn) attempt += 1
           expect(crashCount).toBeLessThan(10)
         }
-        expect(crashCount).toBe(maxAttempts === 1 ? 1 : SUSPECT_CRASH_COUNT + Math.min(CRASHES_ALONE_MAX, maxAttempts))
+        expect(crashCount).toBe(maxAttempts === 1 ? 1 : SUSPECT_CRASH_COUNT + Math.min(DEFAULTS.job.crashesAloneMax, maxAttempts))
       }),
     )
   })

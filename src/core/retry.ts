@@ -1,9 +1,7 @@
 /** What becomes of a job whose attempt failed, ran out of time or died with its process. */
 import { type BackoffPolicy, backoffMs } from './backoff.js'
+import { DEFAULTS } from './options.js'
 import { SUSPECT_CRASH_COUNT } from './state.js'
-
-/** A suspect that crashes this many times while alone fails. */
-export const CRASHES_ALONE_MAX = 3
 
 export interface FailedAttempt {
   /** Number of the attempt that failed, from 1. */
@@ -66,7 +64,7 @@ export function decideLapse(lapsed: LapsedClaim): LapseDecision {
   if (lapsed.maxAttempts <= 1) return { outcome: 'fail', reason: 'crashed', crashed: true }
   // It runs alone from the second death on, so every later death happened alone.
   const crashesAlone = lapsed.crashCount + 1 - SUSPECT_CRASH_COUNT
-  if (lapsed.alone && crashesAlone >= CRASHES_ALONE_MAX) return { outcome: 'fail', reason: 'crashed', crashed: true }
+  if (lapsed.alone && crashesAlone >= DEFAULTS.job.crashesAloneMax) return { outcome: 'fail', reason: 'crashed', crashed: true }
   if (lapsed.alone && lapsed.attempt >= lapsed.maxAttempts) return { outcome: 'fail', reason: 'attempts', crashed: true }
   if (lapsed.giveUpAt !== null && lapsed.now > lapsed.giveUpAt) return { outcome: 'fail', reason: 'gave-up', crashed: true }
   return { outcome: 'crash', burn: lapsed.alone }

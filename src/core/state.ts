@@ -4,9 +4,8 @@ export const JOB_STATES = ['scheduled', 'available', 'running', 'retryable', 'co
 /** Where a job stands. `scheduled` and `retryable` become `available` when due, by the store's clock. */
 export type JobState = (typeof JOB_STATES)[number]
 
-export const HOLD_REASONS = ['paused', 'no-worker', 'invalid'] as const
 /** Why a waiting job may not start now. It keeps its state. */
-export type HoldReason = (typeof HOLD_REASONS)[number]
+export type HoldReason = 'paused' | 'no-worker' | 'invalid'
 
 /** Most urgent first. The rank is the position, so a lower rank starts earlier. */
 export const PRIORITIES = ['critical', 'high', 'normal', 'low', 'bulk'] as const
@@ -27,9 +26,7 @@ export const TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = Obje
   failed: ['available'],
 })
 
-export const TERMINAL_STATES = ['completed', 'cancelled', 'failed'] as const
 export const isTerminal = (state: JobState): boolean => state === 'completed' || state === 'cancelled' || state === 'failed'
-export const canMove = (from: JobState, to: JobState): boolean => TRANSITIONS[from].includes(to)
 
 /** A job seen in this many process deaths is a suspect: only a claim with `alone: true` takes it. */
 export const SUSPECT_CRASH_COUNT = 2

@@ -48,6 +48,11 @@ describe('rejectUnknown', () => {
     expect(() => rejectUnknown({ zebra: 1 }, [], 'close()')).toThrow('Known: none.')
   })
 
+  it('refuses what is no object', () => {
+    for (const value of [undefined, null, 7, 'text', [], () => undefined])
+      expect(() => rejectUnknown(value, KNOWN, 'enqueue()')).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+
   it('refuses names that live on every prototype', () => {
     for (const name of ['toString', 'constructor', 'hasOwnProperty']) expect(() => rejectUnknown({ [name]: 1 }, KNOWN, 'x')).toThrow(name)
     expect(() => rejectUnknown(JSON.parse('{"__proto__":1}'), KNOWN, 'x')).toThrow('"__proto__"')

@@ -23,10 +23,13 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 }
 
 /**
- * Refuses an options object that holds a name not in `known`. Looks at own enumerable names only. `where` is the place as the user knows it: `enqueue()`.
- * @throws {OPTION_UNKNOWN} with the nearest known name, and all of them.
+ * Refuses what is no object of options, or holds a name not in `known`. Looks at own enumerable names only. `where` is the place as the user
+ * knows it: `enqueue()`.
+ * @throws {OPTION_UNKNOWN} with the nearest known name, and all of them. {OPTION_INVALID}
  */
-export function rejectUnknown(input: object, known: readonly string[], where: string): void {
+export function rejectUnknown(input: unknown, known: readonly string[], where: string): void {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw new KerjaError('OPTION_INVALID', `The options of ${where} must be an object; got ${quote(input)}.`, { details: { where } })
   for (const option of Object.keys(input)) {
     if (known.includes(option)) continue
     const suggestion = nearest(option, known)

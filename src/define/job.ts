@@ -29,14 +29,14 @@ export function defineJob<
   const Queue extends string = 'default',
 >(spec: JobSpec<Kind, Payload, Result, Queue>): JobDefinition<Kind, InputOf<Payload>, OutputOf<Payload>, InputOf<Result>, OutputOf<Result>, Queue> {
   const where = `defineJob({ kind: ${quote(spec?.kind)} })`
-  if (typeof spec !== 'object' || spec === null)
-    throw new KerjaError('OPTION_INVALID', `defineJob takes an object with kind and payload; got ${quote(spec)}.`)
   rejectUnknown(spec, SPEC_OPTIONS, where)
+  // Defaults stand in for what is not given only: null is a mistake, and is refused as one.
+  const { queue = DEFAULTS.job.queue, version = DEFAULTS.job.version } = spec
   const kind = checkName(spec.kind, 'kind') as Kind
   const definition: JobDefinition<Kind, InputOf<Payload>, OutputOf<Payload>, InputOf<Result>, OutputOf<Result>, Queue> = {
     kind,
-    queue: checkName(spec.queue ?? DEFAULTS.job.queue, 'queue') as Queue,
-    version: checkInteger(spec.version ?? DEFAULTS.job.version, 'version', { min: 1, max: 1_000_000 }),
+    queue: checkName(queue, 'queue') as Queue,
+    version: checkInteger(version, 'version', { min: 1, max: 1_000_000 }),
     payload: checkSchema<InputOf<Payload>, OutputOf<Payload>>(spec.payload, 'payload', where),
     result: spec.result === undefined ? null : checkSchema<InputOf<Result>, OutputOf<Result>>(spec.result, 'result', where),
     upgrade: spec.upgrade === undefined ? null : checkFunction(spec.upgrade, 'upgrade', where),
@@ -60,18 +60,25 @@ function resolveJobOptions<Payload extends Schema>(
   spec: JobSpec<string, Payload, Schema, string>,
   where: string,
 ): ResolvedJobOptions<OutputOf<Payload>> {
-  const retention = spec.retention ?? {}
+  const {
+    priority = DEFAULTS.job.priority,
+    maxAttempts = DEFAULTS.job.maxAttempts,
+    timeout = DEFAULTS.job.timeoutMs,
+    backoff = {},
+    retention = {},
+  } = spec
   rejectUnknown(retention, ['completed', 'failed'], `${where} retention`)
+  const { completed = DEFAULTS.job.completedRetentionMs, failed = DEFAULTS.job.failedRetentionMs } = retention
   return Object.freeze({
-    priority: checkWord(spec.priority ?? DEFAULTS.job.priority, 'priority', PRIORITIES),
-    maxAttempts: checkMaxAttempts(spec.maxAttempts ?? DEFAULTS.job.maxAttempts),
-    backoff: resolveBackoff(spec.backoff ?? {}, where),
-    timeoutMs: spec.timeout === 'never' ? null : parseDuration(spec.timeout ?? DEFAULTS.job.timeoutMs, 'timeout', { minMs: 1 }),
+    priority: checkWord(priority, 'priority', PRIORITIES),
+    maxAttempts: checkMaxAttempts(maxAttempts),
+    backoff: resolveBackoff(backoff, where),
+    timeoutMs: timeout === 'never' ? null : parseDuration(timeout, 'timeout', { minMs: 1 }),
     giveUpAfterMs: resolveGiveUpAfter(spec.giveUpAfter),
     group: spec.group === undefined ? null : checkFunction(spec.group, 'group', where),
     unique: resolveUnique(spec.unique, where),
-    completedRetentionMs: parseDuration(retention.completed ?? DEFAULTS.job.completedRetentionMs, 'retention.completed'),
-    failedRetentionMs: parseDuration(retention.failed ?? DEFAULTS.job.failedRetentionMs, 'retention.failed'),
+    completedRetentionMs: parseDuration(completed, 'retention.completed'),
+    failedRetentionMs: parseDuration(failed, 'retention.failed'),
   })
 }
 
@@ -84,16 +91,16 @@ export const resolveGiveUpAfter = (value: Duration | 'never' | undefined): numbe
 
 function resolveBackoff(backoff: BackoffOptions, where: string): BackoffPolicy {
   rejectUnknown(backoff, ['first', 'factor', 'max', 'jitter'], `${where} backoff`)
-  const { firstMs, factor, maxMs, jitter } = DEFAULTS.job.backoff
-  const chosen = backoff.factor ?? factor
-  if (typeof chosen !== 'number' || !(chosen >= 1 && chosen <= 100)) {
-    throw new KerjaError('OPTION_INVALID', `backoff.factor must be a number from 1 to 100; got ${quote(chosen)}.`)
+  const defaults = DEFAULTS.job.backoff
+  const { first = defaults.firstMs, factor = defaults.factor, max = defaults.maxMs, jitter = defaults.jitter } = backoff
+  if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100)) {
+    throw new KerjaError('OPTION_INVALID', `backoff.factor must be a number from 1 to 100; got ${quote(factor)}.`)
   }
   return Object.freeze({
-    firstMs: parseDuration(backoff.first ?? firstMs, 'backoff.first'),
-    factor: chosen,
-    maxMs: parseDuration(backoff.max ?? maxMs, 'backoff.max'),
-    jitter: checkWord(backoff.jitter ?? jitter, 'backoff.jitter', ['full', 'equal', 'none']),
+    firstMs: parseDuration(first, 'backoff.first'),
+    factor,
+    maxMs: parseDuration(max, 'backoff.max'),
+    jitter: checkWord(jitter, 'backoff.jitter', ['full', 'equal', 'none']),
   })
 }
 
@@ -101,13 +108,14 @@ function resolveUnique<Output>(unique: UniqueOptions<Output> | undefined, where:
   if (unique === undefined) return null
   rejectUnknown(unique, ['key', 'while', 'whenTaken', 'debounce'], `${where} unique`)
   const debounceMs = unique.debounce === undefined ? null : parseDuration(unique.debounce, 'unique.debounce', { minMs: 1 })
-  const whenTaken = checkWord(unique.whenTaken ?? (debounceMs === null ? 'skip' : 'replace'), 'unique.whenTaken', ['skip', 'replace', 'reject'])
+  const { while: scope = 'live', whenTaken: taken = debounceMs === null ? 'skip' : 'replace' } = unique
+  const whenTaken = checkWord(taken, 'unique.whenTaken', ['skip', 'replace', 'reject'])
   if (debounceMs !== null && whenTaken !== 'replace') {
     throw new KerjaError('OPTION_INVALID', `unique.debounce keeps the last of a burst, so whenTaken must be 'replace'; got ${quote(whenTaken)}.`)
   }
   return Object.freeze({
     key: checkFunction(unique.key, 'unique.key', where),
-    scope: checkWord(unique.while ?? 'live', 'unique.while', ['waiting', 'live']),
+    scope: checkWord(scope, 'unique.while', ['waiting', 'live']),
     whenTaken,
     debounceMs,
   })

@@ -2,7 +2,9 @@
 import { validateRule } from '../core/cron.js'
 import { type Duration, parseDuration } from '../core/duration.js'
 import { checkName, checkWord } from '../core/names.js'
+import { DEFAULTS } from '../core/options.js'
 import { rejectUnknown } from '../core/suggest.js'
+import { KerjaError, quote } from '../errors.js'
 import type { JobRequest } from './definition.js'
 
 export interface ScheduleOptions {
@@ -36,18 +38,24 @@ export interface ScheduleDeclaration {
  */
 export function defineSchedule(name: string, request: JobRequest, options: ScheduleOptions): ScheduleDeclaration {
   checkName(name, 'schedule name')
+  if (typeof request?.job?.kind !== 'string')
+    throw new KerjaError(
+      'OPTION_INVALID',
+      `defineSchedule('${name}') takes a job with its payload, as job.with(payload) gives; got ${quote(request)}.`,
+    )
   rejectUnknown(options, ['cron', 'every', 'timeZone', 'missed', 'overlap'], `defineSchedule('${name}')`)
+  const { cron, every, timeZone = 'UTC', missed = 'once', overlap = 'allow' } = options
   const rule = {
-    cron: options.cron ?? null,
-    everyMs: options.every === undefined ? null : parseDuration(options.every, 'every', { minMs: 1_000 }),
-    timeZone: options.timeZone ?? 'UTC',
+    cron: cron ?? null,
+    everyMs: every === undefined ? null : parseDuration(every, 'every', { minMs: DEFAULTS.schedule.everyMinMs }),
+    timeZone,
   }
   validateRule(rule, name)
   return Object.freeze({
     name,
     request,
     rule: Object.freeze(rule),
-    missed: checkWord(options.missed ?? 'once', 'missed', ['skip', 'once', 'all']),
-    overlap: checkWord(options.overlap ?? 'allow', 'overlap', ['allow', 'skip']),
+    missed: checkWord(missed, 'missed', ['skip', 'once', 'all']),
+    overlap: checkWord(overlap, 'overlap', ['allow', 'skip']),
   })
 }

@@ -16,16 +16,13 @@ export interface SchedulerOptions {
   readonly events: EventHub
 }
 
-/** Beyond any date a schedule is asked about: a rule that never fires again rests here. */
-export const NEVER_AT = 8_640_000_000_000_000
-
 export function createScheduler(options: SchedulerOptions): Duty {
   const { coordination, events } = options
   const fire = async (schedule: ScheduleRecord, now: number): Promise<void> => {
     const { name, nextAt, missed, overlap, template } = schedule
     const plan = planTicks({ rule: schedule, nextAt, now, missed, limit: DEFAULTS.maintenance.ticksMax })
     const jobs = plan.instants.map((instant) => options.toTickJob(template, name, instant))
-    const jobIds = await coordination.fireSchedule({ name, expectedNextAt: nextAt, nextAt: plan.nextAt ?? NEVER_AT, overlap, jobs })
+    const jobIds = await coordination.fireSchedule({ name, expectedNextAt: nextAt, nextAt: plan.nextAt, overlap, jobs })
     if (jobIds !== null && jobIds.length > 0) events.emit('schedule.fired', { schedule: name, jobIds })
   }
   return {

@@ -5,7 +5,7 @@
 import { Worker as Thread } from 'node:worker_threads'
 import type { BeatResult, HeartbeatConnection, HeartbeatSource } from '../contract/backend.js'
 import { toJobFailure } from '../core/failure.js'
-import { KerjaError } from '../errors.js'
+import { ERROR_CODES, KerjaError, type KerjaErrorCode } from '../errors.js'
 import type { LeaseThreadData, LeaseThreadMessage } from './lease-thread.js'
 import { monotonicMs } from './monotonic.js'
 
@@ -95,7 +95,7 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
         options.onBeat(message.result, message.startedAtMs)
       })
       started.once('error', (error) => {
-        failure = error
+        failure = withItsClass(error)
       })
       started.once('exit', (code) => {
         reject(failure ?? new KerjaError('BACKEND_UNAVAILABLE', `The lease thread ended with code ${code} before its first beat.`))
@@ -115,6 +115,14 @@ function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, opti
       clearTimeout(timer)
     },
   }
+}
+
+/** An error loses its class on its way between threads; its code says which it had. */
+function withItsClass(error: Error & { readonly code?: unknown }): Error {
+  const { code } = error
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code)
+    ? new KerjaError(code as KerjaErrorCode, error.message, { cause: error })
+    : error
 }
 
 function inlineBeater(open: (workerId: string) => HeartbeatConnection, options: LeaseKeeperOptions, cell: Float64Array): Beater {

@@ -4,6 +4,7 @@ import { decode, encode } from '../core/codec.js'
 import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
 import type { AnyJob } from '../define/definition.js'
+import { outputOf, runSchema, type Subject } from '../define/validate.js'
 import { KerjaError } from '../errors.js'
 import { isThenable } from './values.js'
 
@@ -12,7 +13,7 @@ import { isThenable } from './values.js'
  */
 export function parsePayload(definition: AnyJob, job: ClaimedJob): unknown {
   const value = upgraded(definition, job, decode(job.payload))
-  return isThenable(value) ? value.then((later) => checkPayload(definition, job, later)) : checkPayload(definition, job, value)
+  return isThenable(value) ? value.then((later) => checkPayload(definition, later)) : checkPayload(definition, value)
 }
 
 function upgraded(definition: AnyJob, job: ClaimedJob, value: unknown): unknown {
@@ -30,23 +31,10 @@ function upgraded(definition: AnyJob, job: ClaimedJob, value: unknown): unknown 
   }
 }
 
-function checkPayload(definition: AnyJob, job: ClaimedJob, value: unknown): unknown {
-  const checked = definition.payload['~standard'].validate(value)
-  return isThenable(checked) ? Promise.resolve(checked).then((result) => accept(result as Checked, job)) : accept(checked, job)
-}
-
-type Checked = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] }
-interface Issue {
-  readonly message: string
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
-}
-
-function accept(checked: Checked, job: ClaimedJob): unknown {
-  if (checked.issues === undefined) return checked.value
-  throw new KerjaError(
-    'PAYLOAD_INVALID',
-    `The stored payload of job ${job.jobId} does not match the schema of '${job.kind}': ${listIssues(checked.issues)}`,
-  )
+function checkPayload(definition: AnyJob, value: unknown): unknown {
+  const subject: Subject = { kind: definition.kind, what: 'payload', code: 'PAYLOAD_INVALID' }
+  const answer = runSchema(definition.payload, value, subject)
+  return answer instanceof Promise ? answer.then((later) => outputOf(later, subject)) : outputOf(answer, subject)
 }
 
 /** The encoded result, or null when the job declares none. @throws {RESULT_INVALID} */
@@ -58,18 +46,17 @@ export function encodeResult(definition: AnyJob, result: unknown): string | null
       `The handler of '${definition.kind}' returned a value, but the job declares no result. Add result: type<…>() to defineJob, or return nothing.`,
     )
   }
-  const checked = definition.result['~standard'].validate(result)
-  if (!isThenable(checked)) return encodeChecked(definition, result, checked)
-  return Promise.resolve(checked).then((value) => encodeChecked(definition, result, value as Checked))
+  const subject: Subject = { kind: definition.kind, what: 'result', code: 'RESULT_INVALID' }
+  const answer = runSchema(definition.result, result, subject)
+  const encoded = (checked: Awaited<typeof answer>): string | null => {
+    outputOf(checked, subject)
+    return encodeChecked(definition, result)
+  }
+  return answer instanceof Promise ? answer.then(encoded) : encoded(answer)
 }
 
-function encodeChecked(definition: AnyJob, result: unknown, checked: Checked): string | null {
-  if (checked.issues !== undefined) {
-    throw new KerjaError(
-      'RESULT_INVALID',
-      `The handler's result does not match the result schema of '${definition.kind}': ${listIssues(checked.issues)}`,
-    )
-  }
+/** What the handler returned is stored, not what the schema made of it: the reader's schema parses it again. */
+function encodeChecked(definition: AnyJob, result: unknown): string | null {
   if (result === undefined) return null
   try {
     return encode(result, DEFAULTS.payload, 'result')
@@ -78,15 +65,4 @@ function encodeChecked(definition: AnyJob, result: unknown, checked: Checked): s
       cause: error,
     })
   }
-}
-
-const ISSUES_SHOWN_MAX = 5
-
-/** `a.b: Expected number; c: Required`. */
-export function listIssues(issues: readonly Issue[]): string {
-  const shown = issues.slice(0, ISSUES_SHOWN_MAX).map(({ path = [], message }) => {
-    const where = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
-    return where === '' ? message : `${where}: ${message}`
-  })
-  return issues.length > ISSUES_SHOWN_MAX ? `${shown.join('; ')}; and ${issues.length - ISSUES_SHOWN_MAX} more` : shown.join('; ')
 }

@@ -86,6 +86,25 @@ describe('enqueueMany', () => {
   })
 })
 
+describe('closing', () => {
+  it('lets an enqueueMany under way end', async () => {
+    const { writes } = make()
+    const receipts = kerja.enqueueMany(numbers(3_000))
+    await kerja.close()
+    expect(await receipts).toHaveLength(3_000)
+    expect(writes.reduce((sum, size) => sum + size, 0)).toBe(3_000)
+  })
+
+  it('lets an enqueue end whose schema takes its time', async () => {
+    const { writes } = make()
+    const slow = defineJob({ kind: 'slow', payload: z.number().refine(async (n) => new Promise<boolean>((done) => setImmediate(() => done(n > 0)))) })
+    const receipt = kerja.enqueue(slow, 1)
+    await kerja.close()
+    expect(await receipt).toMatchObject({ durability: 'queued' })
+    expect(writes).toEqual([1])
+  })
+})
+
 describe('a bad entry', () => {
   it('stops before its slice and says how far it got', async () => {
     make()

@@ -96,6 +96,12 @@ describe('kerja.jobs', () => {
     await expect(kerja.jobs.delete(7 as never)).rejects.toEqual(code('OPTION_INVALID'))
   })
 
+  it('cuts a reason that is too long, for it is for people', async () => {
+    const { id } = await kerja.enqueue(other, 1)
+    await kerja.jobs.cancel(id, `${'x'.repeat(999)}😀 and more`)
+    expect((await kerja.jobs.get(id)).reason).toBe(`${'x'.repeat(999)}\uFFFD`)
+  })
+
   it('says which unique key stands in the way of a retry', async () => {
     const once = defineJob({ kind: 'once', payload: type<number>(), unique: { key: () => 'k' } })
     const { id } = await kerja.enqueue(once, 1)

@@ -1,7 +1,9 @@
 /** Broken files, full disks, held locks: a coded error each, nothing lost, and no restart needed afterwards. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { defineJob, Kerja, type } from 'kerja'
+import type { HeartbeatModule, HeartbeatSource } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { claimRequest, codeOf, job, jobs, openHandle, registration, temporaryFolder } from './support.js'
@@ -12,6 +14,18 @@ function backendOn(path: string) {
   const backend = sqlite({ path, lockTimeout: 100 })
   onTestFinished(() => backend.close())
   return backend
+}
+
+/** Writes until nothing more fits. */
+function fillDisk(path: string): void {
+  const file = openSync(path, 'w')
+  try {
+    for (;;) writeSync(file, new Uint8Array(4_096))
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC')
+  } finally {
+    closeSync(file)
+  }
 }
 
 describe('faults of the store', () => {
@@ -101,6 +115,31 @@ describe('faults of the store', () => {
     while ((await backend.ledger.prune({ limit: 100 })) === 100);
     execFileSync('mount', ['-o', 'remount,size=32m', folder])
     await expect.poll(() => backend.queue.push([job()]).then(([result]) => result?.status, String)).toBe('created')
+  })
+
+  it.skipIf(!isRoot)('a full disk: a worker that cannot start is told why', async () => {
+    const folder = temporaryFolder()
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder])
+    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]))
+    const path = join(folder, 'jobs.db')
+    const backend = backendOn(path)
+    await backend.open()
+    const kerja = new Kerja({ backend, logger: 'silent' })
+    onTestFinished(() => kerja.close())
+    rmSync(`${path}-kerja-reserve`)
+    fillDisk(join(folder, 'ballast'))
+    const handler = defineJob({ kind: 'test.kind', payload: type() }).handle(() => undefined)
+    const worker = kerja.worker({ handlers: [handler] })
+    const full = { code: 'STORE_FULL', message: expect.stringMatching(/Free (some|space)/) }
+    await expect(worker.start()).rejects.toMatchObject(full)
+    // Registered where there was still room, its lease thread has none.
+    const registered = { ...backend, coordination: { ...(backend.coordination ?? expect.fail()), registerWorker: async () => undefined } }
+    const another = new Kerja({ backend: registered, logger: 'silent' })
+    onTestFinished(() => another.close())
+    await expect(another.worker({ handlers: [handler] }).start()).rejects.toMatchObject(full)
+    const { config, module } = backend.queue.heartbeat as Extract<HeartbeatSource, { kind: 'thread' }>
+    const { openHeartbeat } = (await import(module)) as HeartbeatModule
+    expect(await codeOf(() => openHeartbeat(config, 'worker-1'))).toBe('STORE_FULL')
   })
 
   it('a journal that a reader kept from being cut is cut afterwards', async () => {

@@ -18,7 +18,7 @@ describe.each(BACKENDS)('payloads on $name', ({ open }) => {
     expect(await stage.until('job.held', id)).toMatchObject({ reason: 'invalid', failure: { code: 'PAYLOAD_INVALID' } })
     const held = await stage.kerja.jobs.get(id)
     expect(held).toMatchObject({ holdReason: 'invalid', state: 'available', attempt: 0, payload: { n: 'x' }, failure: { code: 'PAYLOAD_INVALID' } })
-    expect(held.failure?.message).toContain('n:')
+    expect(held.failure?.message).toContain('payload.n: ')
     // Neighbours go on, and the held one is not claimed again.
     expect((await stage.run(strict, { n: 1 })).result).toBe(1)
     expect((await stage.kerja.jobs.get(id)).token).toBe(held.token)

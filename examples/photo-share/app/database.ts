@@ -69,10 +69,11 @@ function openDriver(path: string): Database {
   return new BetterSqlite(path)
 }
 
-/** Whether this SQLite has the fix of 3.51.3 for files that several processes write: some releases of Node carry an older one. */
+/** Whether this SQLite has the fix of 3.51.3 for files that several processes write, as Kerja asks it: some releases of Node carry an older one. */
 function isSafe(database: Database): boolean {
   const { version } = database.prepare('SELECT sqlite_version() AS version').get() as { version: string }
   database.close()
+  if (version === '3.44.6' || version === '3.50.7') return true
   const [, minor = 0, patch = 0] = version.split('.').map(Number)
   return minor > 51 || (minor === 51 && patch >= 3)
 }

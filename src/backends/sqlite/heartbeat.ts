@@ -8,10 +8,18 @@ import { realPathOf, type StoreConfig } from './options.js'
 import { holdProcessLock } from './process-lock.js'
 import { RUNNING } from './rows.js'
 
-/** Named by `queue.heartbeat.module`. Blocks its thread for the few ms that a beat takes. */
+/** Named by `queue.heartbeat.module`. Blocks its thread for the few ms that a beat takes. Its errors are coded: what SQLite throws loses its words between threads. */
 export function openHeartbeat(given: unknown, workerId: string): HeartbeatConnection {
   // A lost beat is repeated by the next, so it needs no fsync of its own.
   const config: StoreConfig = { ...(given as StoreConfig), path: realPathOf((given as StoreConfig).path), synchronous: 'normal' }
+  try {
+    return open(config, workerId)
+  } catch (error) {
+    throw faultOf(error, config.path)
+  }
+}
+
+function open(config: StoreConfig, workerId: string): HeartbeatConnection {
   const clock = clockFrom(config.clockBuffer)
   const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
   const connection = openConnection(config)

@@ -7,7 +7,7 @@ import type { SqlValue } from './driver.js'
 import type { LaneHolds } from './lane-holds.js'
 import { CANCELLED, COMPLETED, FAILED, RECORD_COLUMNS, RECORD_TABLES, type RecordRow, RUNNING, recordOf, WAITING_SQL } from './rows.js'
 
-/** Rows looked at for one page. A page that finds too few in them is short, and its cursor goes on from there. */
+/** Rows that a walk looks at for one page. A page that finds too few in them is short, and its cursor goes on from there. */
 const ROWS_SCANNED_MAX = 25_000
 const PAGE_LIMIT_MAX = 1_000
 const CURSOR_PREFIX = 'before-'
@@ -21,33 +21,49 @@ const STATE_SQL: Readonly<Record<JobState, string>> = Object.freeze({
   cancelled: `j.state = ${CANCELLED}`,
   failed: `j.state = ${FAILED}`,
 })
-/** States of which there are few, each with an index to find them by: those lists need no scan. */
-const INDEXED_SQL: Readonly<Partial<Record<JobState, string>>> = Object.freeze({
-  running: 'kerja_jobs_running',
-  cancelled: 'kerja_jobs_unhappy',
-  failed: 'kerja_jobs_unhappy',
+/** States of which there are few, each with an index and its condition, which SQLite wants repeated: lists of them look at no others. */
+const INDEXED: Readonly<Partial<Record<JobState, readonly [index: string, condition: string]>>> = Object.freeze({
+  running: ['kerja_jobs_running', `j.state = ${RUNNING}`],
+  retryable: ['kerja_jobs_to_retry', `j.failed = 1 AND j.${WAITING_SQL}`],
+  cancelled: ['kerja_jobs_failed_or_cancelled', `j.state = ${CANCELLED} AND j.state IN (3, 4)`],
+  failed: ['kerja_jobs_failed_or_cancelled', `j.state = ${FAILED} AND j.state IN (3, 4)`],
 })
-/** SQLite takes a partial index only where the query repeats its condition. */
-const UNHAPPY_SQL = ' AND j.state IN (3, 4)'
+
+/** One walk through the jobs, newest first: `from` the table or an index of it, with the index's condition. */
+interface Walk {
+  readonly from: string
+  readonly condition: string
+  readonly states: readonly JobState[] | undefined
+}
 
 export function createList(context: StoreContext, holds: LaneHolds): (query: JobQuery) => JobPage {
   const { connection } = context
-  const newest = connection.prepare<[number | null]>('SELECT max(seq) FROM kerja_jobs')
-  const indexBounds = 'j.seq < ? AND j.seq >= ?'
+  /** The last row that a walk may look at; 0 when it looks at all there are. */
+  function floorOf({ from, condition }: Walk, before: number): number {
+    const sql = `SELECT j.seq FROM ${from} WHERE ${condition} AND j.seq < ? ORDER BY j.seq DESC LIMIT 1 OFFSET ${ROWS_SCANNED_MAX}`
+    return connection.prepare<[number]>(sql).row(before)?.[0] ?? 0
+  }
 
   return (query) => {
     const now = context.now()
     const limit = Math.max(0, Math.min(query.limit, PAGE_LIMIT_MAX))
-    const before = Math.min(seqOf(query.cursor), (newest.row()?.[0] ?? 0) + 1)
+    const before = seqOf(query.cursor)
     const lanes = lanesOf(context, query)
     // Nothing was ever stored there. SQLite also finds no plan by an index for a condition that is false from the start.
     if (lanes?.length === 0 || query.states?.length === 0) return { jobs: [], next: null }
-    const { sql, values, index } = conditionsOf(query, lanes, now)
-    const floor = index === null ? Math.max(0, before - ROWS_SCANNED_MAX) : 0
-    const tables = index === null ? RECORD_TABLES : RECORD_TABLES.replace('kerja_jobs j', `kerja_jobs j INDEXED BY ${index}`)
-    const rows = connection
-      .prepare<RecordRow>(`SELECT ${RECORD_COLUMNS} FROM ${tables} WHERE ${indexBounds}${sql} ORDER BY j.seq DESC LIMIT ?`)
-      .rows(before, floor, ...values, limit + 1)
+    const walks = walksOf(query.states)
+    // No walk may go below another's floor: the page ends at one row for all.
+    const floor = Math.max(...walks.map((walk) => floorOf(walk, before)))
+    const rows = walks.flatMap(({ from, condition, states }) => {
+      const { sql, values } = conditionsOf({ ...query, states }, lanes, now)
+      const tables = RECORD_TABLES.replace('kerja_jobs j', from)
+      return connection
+        .prepare<RecordRow>(
+          `SELECT ${RECORD_COLUMNS} FROM ${tables} WHERE ${condition} AND j.seq < ? AND j.seq >= ?${sql} ORDER BY j.seq DESC LIMIT ?`,
+        )
+        .rows(before, floor, ...values, limit + 1)
+    })
+    if (walks.length > 1) rows.sort((a, b) => b[0] - a[0])
     const page = rows.slice(0, limit)
     const laneFacts = holds.read()
     const last = page.at(-1)
@@ -70,11 +86,20 @@ function lanesOf({ lanes }: StoreContext, { queue, kind }: JobQuery): number[] |
   return fits.map(([id]) => id)
 }
 
+/** One walk per state where each has an index, else one through the table. */
+function walksOf(states: readonly JobState[] | undefined): readonly Walk[] {
+  const walks = states?.flatMap((state) => {
+    const [index, condition] = INDEXED[state] ?? []
+    return index === undefined || condition === undefined ? [] : [{ from: `kerja_jobs j INDEXED BY ${index}`, condition, states: [state] }]
+  })
+  return walks !== undefined && walks.length === states?.length ? walks : [{ from: 'kerja_jobs j', condition: 'TRUE', states }]
+}
+
 function conditionsOf(
-  { states, group, tag }: JobQuery,
+  { states, group, tag }: Pick<JobQuery, 'group' | 'tag'> & { readonly states: readonly JobState[] | undefined },
   lanes: readonly number[] | null,
   now: number,
-): { readonly sql: string; readonly values: SqlValue[]; readonly index: string | null } {
+): { readonly sql: string; readonly values: SqlValue[] } {
   const conditions: string[] = []
   const values: SqlValue[] = []
   if (lanes !== null) conditions.push(`j.lane IN (${lanes.join(', ')})`)
@@ -90,8 +115,5 @@ function conditionsOf(
     conditions.push('d.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(d.tags) WHERE value = ?)')
     values.push(tag)
   }
-  const only = states?.length === 1 ? states[0] : undefined
-  const index = only === undefined ? null : (INDEXED_SQL[only] ?? null)
-  const sql = conditions.map((condition) => ` AND ${condition}`).join('')
-  return { sql: index === 'kerja_jobs_unhappy' ? sql + UNHAPPY_SQL : sql, values, index }
+  return { sql: conditions.map((condition) => ` AND ${condition}`).join(''), values }
 }

@@ -7,9 +7,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { projectRoot } from '../../open-backend.js'
 import { type Cli, createCli } from '../cli.js'
 import { collect, examples, wholeNumber } from '../help.js'
-import { projectRoot } from '../project.js'
 import { safe } from '../text.js'
 import { watchSources } from '../watch.js'
 

@@ -1,12 +1,12 @@
 /** `kerja enqueue`: a job by its kind, without its definition. */
 import { text as readText } from 'node:stream/consumers'
 import type { Command } from 'commander'
+import { PRIORITIES } from '../../core/state.js'
 import { defineJob, type EnqueueOptions, type Kerja, type Priority, type } from '../../index.js'
 import { createCli } from '../cli.js'
 import { CliError } from '../exit.js'
 import { collect, examples, oneOf, wholeNumber } from '../help.js'
 import { safe } from '../text.js'
-import { PRIORITIES } from '../words.js'
 
 interface Options {
   readonly delay?: string

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { VERSION } from '../../version.js'
 import { createCli } from '../cli.js'
 import { CliError } from '../exit.js'
 import { examples } from '../help.js'
@@ -11,7 +12,6 @@ import { type PackageManager, packageManager } from '../project.js'
 import { probeDriver } from '../sqlite-drivers.js'
 import { GITIGNORE_LINES, type Language, projectFiles, TEMPLATE_JOB, TSCONFIG_TEXT } from '../templates.js'
 import { safe } from '../text.js'
-import { ownVersion } from '../version.js'
 
 interface Options {
   readonly javascript?: boolean
@@ -66,7 +66,7 @@ async function writeProject(folder: string, { javascript, force }: Options): Pro
     text: before,
     folderName: basename(folder),
     language,
-    kerjaVersion: ownVersion(),
+    kerjaVersion: VERSION,
     needsDriver: (await probeDriver('node:sqlite')).problem !== null,
     usesPnpm: managerOf(folder).exec.startsWith('pnpm'),
     hasScripts: existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.js') && !existing.includes(name)),

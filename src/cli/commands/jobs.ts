@@ -1,15 +1,16 @@
 /** `kerja jobs`: find jobs, and retry, cancel or delete them. `show` has a file of its own. */
 import type { Command } from 'commander'
+import { DEFAULTS } from '../../core/options.js'
+import { JOB_STATES } from '../../core/state.js'
 import type { Job, JobListQuery, JobOutcome, JobState, Kerja } from '../../index.js'
 import { createCli } from '../cli.js'
 import { EXIT } from '../exit.js'
 import { collectOf, examples, wholeNumber } from '../help.js'
 import { cut, relativeTime } from '../text.js'
 import { jobDetail, jobJson } from '../views.js'
-import { JOB_STATES } from '../words.js'
 import { registerJobsShow } from './jobs-show.js'
 
-const PAGE_JOBS_MAX = 200
+const { pageJobs, pageJobsMax } = DEFAULTS.ledger
 const DETAIL_CHARACTERS_MAX = 200
 
 const COLUMNS = [
@@ -36,7 +37,7 @@ export function registerJobs(program: Command): void {
     .option('--state <state>', `only in this state: ${JOB_STATES.join(', ')}; may be given several times`, collectOf(JOB_STATES))
     .option('--group <group>', 'only of this group')
     .option('--tag <tag>', 'only with this tag')
-    .option('--limit <count>', `how many, at most ${PAGE_JOBS_MAX} (default: 50)`, wholeNumber(1, PAGE_JOBS_MAX))
+    .option('--limit <count>', `how many, at most ${pageJobsMax} (default: ${pageJobs})`, wholeNumber(1, pageJobsMax))
     .option('--cursor <cursor>', 'go on where a page ended ("next" of its --json)')
     .addHelpText(
       'after',

@@ -51,9 +51,9 @@ export function checkBackend({ source, location, options }: Target, loaded: Load
 }
 
 /** null where the backend is not SQLite. */
-export async function checkDriver({ file, options }: Target): Promise<Check | null> {
+export async function checkDriver({ file, settings }: Target): Promise<Check | null> {
   if (file === null) return null
-  const wanted = SQLITE_DRIVERS.filter((name) => settingsOf(options.backend).get('driver') === name)
+  const wanted = SQLITE_DRIVERS.filter((name) => settings.driver === name)
   const probes: DriverProbe[] = []
   for (const name of wanted.length > 0 ? wanted : SQLITE_DRIVERS) {
     const probe = await probeDriver(name)
@@ -66,32 +66,31 @@ export async function checkDriver({ file, options }: Target): Promise<Check | nu
   return fail(
     'driver',
     `no usable SQLite library (${found.join('; ')})`,
-    'npm install better-sqlite3@12, or use a Node whose own SQLite is 3.51.3 or newer (24.x).',
+    'npm install better-sqlite3@12, or use a Node whose own SQLite is safe: 22.22.3, 24.15, 26 or later.',
   )
 }
 
-const RISKS: Readonly<Record<string, { readonly value: string; readonly message: string; readonly remedy: string }>> = Object.freeze({
+const RISKS: Readonly<Record<string, { readonly value: unknown; readonly message: string; readonly remedy: string }>> = Object.freeze({
   synchronous: {
     value: 'normal',
     message: 'synchronous=normal: a power cut may lose the last moments',
     remedy: 'Leave it out: the default is full.',
   },
   allowUnsafeSqlite: {
-    value: 'true',
+    value: true,
     message: 'allowUnsafeSqlite=true: SQLite versions that can corrupt the file are accepted',
     remedy: 'Leave it out, and install better-sqlite3@12 if Kerja then refuses.',
   },
   allowNetworkFilesystem: {
-    value: 'true',
+    value: true,
     message: 'allowNetworkFilesystem=true: two machines that share the file would lose data',
     remedy: 'Keep the file on a local disk and leave it out.',
   },
 })
 
-export function checkSettings({ file, options }: Target): readonly Check[] {
+export function checkSettings({ file, settings }: Target): readonly Check[] {
   if (file === null) return []
-  const settings = settingsOf(options.backend)
-  const risks = Object.entries(RISKS).filter(([name, { value }]) => settings.get(name) === value)
+  const risks = Object.entries(RISKS).filter(([name, { value }]) => settings[name] === value)
   if (risks.length === 0) return [ok('settings', 'durable and safe')]
   return risks.map(([, { message, remedy }]) => warn('settings', message, remedy))
 }
@@ -122,8 +121,5 @@ function isWritable(path: string): boolean {
     return false
   }
 }
-
-const settingsOf = (backend: Target['options']['backend']): URLSearchParams =>
-  new URLSearchParams(typeof backend === 'string' ? (backend.split('?', 2)[1] ?? '') : '')
 
 const megabytes = (bytes: number): string => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)

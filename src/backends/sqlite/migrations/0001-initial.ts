@@ -62,7 +62,9 @@ export const initial = Object.freeze({
     'CREATE INDEX kerja_jobs_held ON kerja_jobs (lane) WHERE state = 6',
     'CREATE INDEX kerja_jobs_running ON kerja_jobs (worker) WHERE state = 1',
     'CREATE INDEX kerja_jobs_ended ON kerja_jobs (lane, state, prune_at) WHERE state IN (2, 3, 4)',
-    'CREATE INDEX kerja_jobs_unhappy ON kerja_jobs (state) WHERE state IN (3, 4)',
+    // For lists: in each, the jobs of one state are in the order of their numbers.
+    'CREATE INDEX kerja_jobs_failed_or_cancelled ON kerja_jobs (state) WHERE state IN (3, 4)',
+    'CREATE INDEX kerja_jobs_to_retry ON kerja_jobs (failed) WHERE failed = 1 AND state IN (0, 5, 6)',
     'CREATE INDEX kerja_jobs_deadline ON kerja_jobs (deadline) WHERE deadline IS NOT NULL AND state IN (0, 5, 6)',
     // One holder per key: any waiting job, and a running one whose key lasts to its end.
     `CREATE UNIQUE INDEX kerja_jobs_unique ON kerja_jobs (unique_kind, unique_key)

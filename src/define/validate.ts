@@ -1,8 +1,8 @@
-/** Runs a Standard Schema and turns its complaints into one coded error. */
+/** Runs a Standard Schema and turns its complaints into one coded error: the same words where a job is enqueued, run and read back. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { pathText } from '../core/codec-refusals.js'
-import type { Schema } from '../define/schema.js'
 import { KerjaError, type KerjaErrorCode } from '../errors.js'
+import type { Schema } from './schema.js'
 
 const ISSUES_SHOWN_MAX = 5
 const ISSUE_CHARACTERS_MAX = 200
