@@ -28,6 +28,7 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
   DRIVER_MISSING: EXIT.unavailable,
   DRIVER_UNSAFE: EXIT.unavailable,
   ENQUEUE_TIMEOUT: EXIT.unavailable,
+  ENQUEUE_OVERLOAD: EXIT.unavailable,
   STORE_LOCKED: EXIT.unavailable,
   STORE_FULL: EXIT.unavailable,
   STORE_CORRUPT: EXIT.unavailable,

@@ -1,10 +1,10 @@
 /** The `ctx` a handler gets. Made for every run, so what few handlers use is made on first use. */
 import type { ClaimedJob, NewJob, Settlement, SettleResult } from '../contract/job.js'
 import { parseDuration } from '../core/duration.js'
-import { checkKey } from '../core/names.js'
+import { checkKey, checkReason } from '../core/names.js'
 import { createOutcome, type Outcome, type OutcomeRequest } from '../core/outcome.js'
 import type { AnyJob, EnqueueOptions, JobContext, JobLogger, TransactionHandle } from '../define/definition.js'
-import { KerjaError, LeaseLostError, quote } from '../errors.js'
+import { KerjaError, LeaseLostError } from '../errors.js'
 import type { JobOrigin, WorkerProducer } from './parts.js'
 import type { Recorder } from './recorder.js'
 
@@ -130,10 +130,10 @@ export class Run implements JobContext<unknown> {
     return this.#make({ type: 'snooze', delayMs: parseDuration(delay, 'snooze delay') })
   }
   cancel(reason: string): Outcome {
-    return this.#make({ type: 'cancel', reason: reasonText(reason) })
+    return this.#make({ type: 'cancel', reason: checkReason(reason) })
   }
   fail(reason: string): Outcome {
-    return this.#make({ type: 'fail', reason: reasonText(reason) })
+    return this.#make({ type: 'fail', reason: checkReason(reason) })
   }
 
   /** Jobs to be enqueued with the completion. */
@@ -190,9 +190,4 @@ export class Run implements JobContext<unknown> {
 function contained(completing: Promise<Outcome>): Promise<Outcome> {
   completing.catch(() => undefined)
   return completing
-}
-
-function reasonText(reason: unknown): string {
-  if (typeof reason === 'string' && reason !== '') return reason.slice(0, 1_000)
-  throw new KerjaError('OPTION_INVALID', `A reason must be a non-empty string; got ${quote(reason)}.`)
 }

@@ -6,7 +6,7 @@
 import type { Queue } from '../contract/backend.js'
 import type { JobFailure, Settlement, SettleResult } from '../contract/job.js'
 import { DEFAULTS } from '../core/options.js'
-import { isKerjaError } from '../errors.js'
+import { isAway, isKerjaError } from '../errors.js'
 
 export interface Settler {
   /** Queues the settlement for the next flush; with `after`, once that has resolved, and then flushes itself. Counts as pending at once. */
@@ -122,9 +122,6 @@ export function createSettler(options: SettlerOptions): Settler {
 
 /** Tries before an error without a code is taken for a refusal, some ten seconds: it may as well be a passing fault of a driver or a network. */
 const UNCODED_TRIES_MAX = 8
-
-/** The store as a whole is away, busy or full: the same settlement will pass later. */
-const isAway = (error: unknown): boolean => isKerjaError(error) && /^(?:BACKEND|STORE|DRIVER)_/.test(error.code)
 
 // A stand-in that is refused as well has nothing left to leave out: it waits like one whose store is away.
 const isStandIn = (entries: readonly Entry[]): boolean => {

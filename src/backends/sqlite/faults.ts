@@ -1,5 +1,5 @@
 /** What SQLite's errors mean to the caller: coded errors that say what happened and what to do. */
-import { KerjaError, type KerjaErrorCode } from '../../errors.js'
+import { isKerjaError, KerjaError, type KerjaErrorCode } from '../../errors.js'
 
 /** Primary result codes by number, as node:sqlite reports them. better-sqlite3 reports names. */
 const PRIMARY_CODES: Readonly<Record<number, string>> = Object.freeze({
@@ -62,7 +62,7 @@ const FAULTS: Readonly<Record<string, readonly [KerjaErrorCode, (path: string) =
 
 /** The coded error for a failed call. Kerja's own errors pass through. */
 export function faultOf(error: unknown, path: string): KerjaError {
-  if (error instanceof KerjaError) return error
+  if (isKerjaError(error)) return error
   if (isBusy(error)) return lockedError(path, null, error)
   const fault = FAULTS[sqliteCodeOf(error) ?? '']
   const words = error instanceof Error ? error.message : String(error)
