@@ -1,6 +1,7 @@
 /** Typed lifecycle events of this process: what its producers enqueued and its workers ran. A throwing listener is contained and logged. */
 import { EventEmitter } from 'node:events'
 import type { JobFailure } from '../contract/job.js'
+import { toJobFailure } from '../core/failure.js'
 import type { Logger } from './logger.js'
 
 interface JobEvent {
@@ -59,11 +60,13 @@ export function createEventHub(logger: Logger): EventHub {
     has: (name) => emitter.listenerCount(name) > 0,
     emit: (name, event) => {
       for (const listener of emitter.rawListeners(name)) {
+        // A listener is the application's code: its fault must not become the job's, nor end the process.
+        const contain = (error: unknown): void => logger.error(`a listener of ${name} threw`, { error: toJobFailure(error).message })
         try {
-          listener.call(emitter, event)
+          const returned: unknown = listener.call(emitter, event)
+          if (returned instanceof Promise) returned.catch(contain)
         } catch (error) {
-          // A listener is the application's code: its fault must not become the job's.
-          logger.error(`a listener of ${name} threw`, { error: String(error) })
+          contain(error)
         }
       }
     },
