@@ -30,6 +30,7 @@ export interface LifecycleEvents {
   'job.lost': JobEvent & { readonly token: number; readonly why: string }
   /** A dead worker's job was taken over, or a hung one's lease ended. */
   'job.rescued': JobEvent & { readonly workerId: string; readonly cause: 'death' | 'timeout'; readonly outcome: string }
+  /** Registered: at its start, and again under a new id after the store had taken it for dead. */
   'worker.started': { readonly workerId: string }
   'worker.stopped': { readonly workerId: string }
   /** A call to the backend failed; it is tried again. */

@@ -30,11 +30,15 @@ export function createScheduler(options: SchedulerOptions): Duty {
     everyMs: DEFAULTS.maintenance.scheduleMs,
     leader: true,
     async run() {
-      const { now, due } = await coordination.dueSchedules({ limit: DEFAULTS.maintenance.schedulesMax })
-      // One broken schedule must not keep the others from firing.
-      const results = await Promise.allSettled(due.map((schedule) => fire(schedule, now)))
-      const failed = results.find((result) => result.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
+      const limit = DEFAULTS.maintenance.schedulesMax
+      for (;;) {
+        const { now, due } = await coordination.dueSchedules({ limit })
+        // One broken schedule must not keep the others from firing.
+        const results = await Promise.allSettled(due.map((schedule) => fire(schedule, now)))
+        const failed = results.find((result) => result.status === 'rejected')
+        if (failed !== undefined) throw failed.reason
+        if (due.length < limit) return
+      }
     },
   }
 }

@@ -38,8 +38,8 @@ async function run(port: NonNullable<typeof parentPort>, data: LeaseThreadData):
       cell[0] = startedAtMs
       port.postMessage({ type: 'beat', startedAtMs, result } satisfies LeaseThreadMessage)
     } catch (error) {
-      // The store is away or busy: sooner again, for the lease still has most of its time.
-      waitMs = data.heartbeatMs / 4
+      // The store is away or busy: again at once when it is back, before anybody can take this worker for dead.
+      waitMs = data.heartbeatMs / 20
       port.postMessage({ type: 'trouble', message: error instanceof Error ? error.message : String(error) } satisfies LeaseThreadMessage)
     }
     // Cleared, for a beat that was asked for may have ended while this one was under way: one chain of beats is enough.

@@ -148,6 +148,8 @@ export class Worker {
     }
     clearTimeout(this.#reviveTimer)
     this.#state = 'draining'
+    // A registration under way starts leases that must be there to be stopped.
+    await within(Promise.resolve(this.#reviving), DEFAULTS.worker.abortGraceMs)
     this.#stopListening?.()
     const deadlineMs = performance.now() + this.#options.shutdownGraceMs
     this.#prefetch.clear()
@@ -308,12 +310,17 @@ export class Worker {
     this.#parts.logger.warn('this worker registers anew', { workerId: this.#id, why })
     const attempt = async (): Promise<void> => {
       await this.#leases?.stop().catch((error) => this.#trouble(error))
+      if (this.#state !== 'running') return
       this.#id = this.#parts.createId()
       await this.#register()
+      // While it counted as dead, another worker may have removed the schedules that only this one declares.
+      await declareSchedules(this.#backend, this.#options, this.#parts)
     }
     this.#reviving = attempt().then(
       () => {
         this.#reviving = undefined
+        if (this.#state !== 'running') return
+        this.#parts.events.emit('worker.started', { workerId: this.#id })
         this.#claimer.wake()
         this.#turn()
       },
@@ -321,7 +328,7 @@ export class Worker {
         this.#reviving = undefined
         this.#trouble(error)
         // It keeps the process alive: with its leases gone, a worker that waits for its store may have nothing else that does.
-        this.#reviveTimer = setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs)
+        if (this.#state === 'running') this.#reviveTimer = setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs)
       },
     )
   }

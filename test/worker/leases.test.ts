@@ -1,6 +1,6 @@
 /** A worker that loses its jobs, or can no longer know that it holds them, tells its handlers to stop and goes on. */
 import { createManualClock } from 'kerja/backend'
-import { defineJob, type } from 'kerja/define'
+import { defineJob, defineSchedule, type } from 'kerja/define'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from '../support/backends.js'
 import { withBeat } from '../support/faults.js'
@@ -37,6 +37,20 @@ describe.each(BACKENDS)('leases on $name', ({ open }) => {
     expect(await stage.kerja.jobs.get(id)).toMatchObject({ state: 'completed', result: 'second' })
     expect(stage.seen('job.completed', id)).toHaveLength(1)
     expect((await stage.kerja.workers.list()).filter(({ alive }) => alive).map((status) => status.id)).toEqual([worker.id])
+  })
+
+  it('a worker that registers anew declares its schedules again: others may have removed them meanwhile', async () => {
+    const clock = createManualClock(START)
+    const stage = openStage(open(clock))
+    const hourly = defineSchedule('hourly', job.with({}), { every: '1h' })
+    const worker = await stage.start({ handlers: [job.handle(() => undefined as never)], schedules: [hourly] })
+    const formerId = worker.id
+    clock.advance(11_000)
+    await stage.backend.coordination.reapWorkers()
+    await stage.backend.coordination.removeSchedules(['hourly'])
+    await stage.until('worker.started', undefined, 2)
+    expect(worker.id).not.toBe(formerId)
+    expect((await stage.kerja.schedules.list()).map(({ name }) => name)).toEqual(['hourly'])
   })
 
   it('a claim that the store gave to somebody else aborts its handler although the worker lives', async () => {

@@ -12,7 +12,10 @@ export interface CoordinationStore {
   workers(): WorkerRecord[]
   /** Workers not declared dead, and whether their heartbeat has lapsed. */
   undeclared(): { readonly id: string; readonly lapsed: boolean }[]
-  declareDead(ids: readonly string[]): string[]
+  /** Their processes are gone. */
+  declareGone(ids: readonly string[]): string[]
+  /** Only those whose heartbeat is older than their lease now. */
+  declareLapsed(ids: readonly string[]): string[]
   /** Ids of the workers still remembered. */
   known(): Set<string>
   lead(request: LeadRequest): boolean
@@ -57,6 +60,8 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
   )
   const undeclared = connection.prepare<[string, number]>(`SELECT id, ${LIVE_SQL} FROM kerja_workers WHERE died_at IS NULL`)
   const declare = connection.prepare('UPDATE kerja_workers SET died_at = ? WHERE id = ? AND died_at IS NULL')
+  // Judged again under the lock: it may have beaten since it was looked at.
+  const declareIfLapsed = connection.prepare('UPDATE kerja_workers SET died_at = ? WHERE id = ? AND died_at IS NULL AND ? - heartbeat_at > lease_ms')
   const ids = connection.prepare<[string]>('SELECT id FROM kerja_workers')
   const dropDead = connection.prepare('DELETE FROM kerja_workers WHERE died_at < ?')
   const pause = connection.prepare('INSERT OR IGNORE INTO kerja_paused_queues (queue, paused_at) VALUES (?, ?)')
@@ -78,7 +83,8 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
     },
     workers: () => list.rows(context.now()).map(workerRecordOf),
     undeclared: () => undeclared.rows(context.now()).map(([id, live]) => ({ id, lapsed: live === 0 })),
-    declareDead: (suspects) => suspects.filter((id) => declare.run(context.now(), id) === 1),
+    declareGone: (suspects) => suspects.filter((id) => declare.run(context.now(), id) === 1),
+    declareLapsed: (suspects) => suspects.filter((id) => declareIfLapsed.run(context.now(), id, context.now()) === 1),
     known: () => new Set(ids.rows().map(([id]) => id)),
     pause(queue) {
       pause.run(queue, context.now())

@@ -22,11 +22,22 @@ export function createListeners(storePath: string): Listeners {
   }
 
   function watch(kind: WakeKind): void {
-    if (!watchers.has(kind))
-      watchers.set(
-        kind,
-        watchWakes(storePath, kind, () => wake(kind)),
-      )
+    if (watchers.has(kind)) return
+    const watcher = watchWakes(
+      storePath,
+      kind,
+      () => wake(kind),
+      () => watchAgain(kind, watcher),
+    )
+    watchers.set(kind, watcher)
+  }
+
+  /** Once per watch, however often it says that its file is gone. */
+  function watchAgain(kind: WakeKind, gone: FSWatcher | null): void {
+    gone?.close()
+    if (watchers.get(kind) !== gone) return
+    watchers.delete(kind)
+    watch(kind)
   }
 
   function stopWatching(): void {

@@ -7,6 +7,9 @@ import type { Store } from './store.js'
 /** Chores make room or keep workers going, so a full disk must not stop them. */
 const FINISHING = Object.freeze({ useReserve: true })
 
+/** A write that takes longer than this to begin has met somebody who holds the lock. */
+const LOCK_PATIENCE_MS = 50
+
 export type Sweeps = ReturnType<typeof createSweeps>
 export type SweepName = keyof Sweeps
 export const SWEEP_NAMES: readonly SweepName[] = ['expire', 'prune', 'reapWorkers']
@@ -26,9 +29,16 @@ export function createSweeps(store: Store, config: StoreConfig) {
 
     reapWorkers(): string[] {
       const undeclared = coordination.undeclared()
-      const dead = undeclared.filter(({ id, lapsed }) => lapsed || isProcessDead(driver, config.path, id)).map(({ id }) => id)
-      if (dead.length === 0) return []
-      const declared = store.write(() => coordination.declareDead(dead), FINISHING)
+      const gone = undeclared.filter(({ id }) => isProcessDead(driver, config.path, id)).map(({ id }) => id)
+      const lapsed = undeclared.filter((worker) => worker.lapsed && !gone.includes(worker.id)).map(({ id }) => id)
+      if (gone.length + lapsed.length === 0) return []
+      const lookedAt = performance.now()
+      const declare = (): string[] => {
+        // Who had to wait for the lock knows that others could not beat either: they get until the next look.
+        const waited = performance.now() - lookedAt > LOCK_PATIENCE_MS
+        return [...coordination.declareGone(gone), ...(waited ? [] : coordination.declareLapsed(lapsed))]
+      }
+      const declared = store.write(declare, FINISHING)
       // After the commit: a crash in between leaves a file whose worker is dead in the store, which prune removes.
       removeLockFiles(config.path, declared)
       return declared

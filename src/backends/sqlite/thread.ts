@@ -21,9 +21,9 @@ if (port === null) throw new Error('kerja: backends/sqlite/thread.js runs only a
 const config = workerData as StoreConfig
 const touch = createTouch(config.path)
 const groups = createGroups(config, (replies, effects) => {
-  port.postMessage({ replies, ...effects })
-  // After the answers, off the path of whoever waits for them.
+  // Before the answers: a producer may end its process as soon as it has one.
   if (effects.available) touch.touch('available')
+  port.postMessage({ replies, ...effects })
   if (effects.changed) touch.touch('changed')
 })
 let trimTimer: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
 /** Wake-ups between processes: a small file beside the database is touched after a commit, and the others watch it. Hints only: polling bounds a lost one. */
-import { close, closeSync, type FSWatcher, futimesSync, openSync, watch } from 'node:fs'
-import { createPrivateFile, FILE_MODE } from './connection.js'
+import { type FSWatcher, utimesSync, watch } from 'node:fs'
+import { createPrivateFile } from './connection.js'
 
 export type WakeKind = 'available' | 'changed'
 
@@ -28,7 +28,6 @@ export function createTouch(storePath: string): Touch {
 }
 
 function createSender(path: string): { touch(): void; close(): void } {
-  let file: number | undefined
   let touchedAt = Number.NEGATIVE_INFINITY
   let later: NodeJS.Timeout | undefined
 
@@ -36,14 +35,12 @@ function createSender(path: string): { touch(): void; close(): void } {
     clearTimeout(later)
     later = undefined
     touchedAt = performance.now()
+    const at = Date.now() / 1000
     try {
-      file ??= openSync(path, 'a', FILE_MODE)
-      const at = Date.now() / 1000
-      futimesSync(file, at, at)
+      // By its path, not by a descriptor: a file that was removed and made again is another file.
+      utimesSync(path, at, at)
     } catch {
-      // A hint, which must not end the thread that stores jobs (EMFILE, EACCES, ENOSPC): the next touch opens the file anew.
-      if (file !== undefined) close(file, () => undefined)
-      file = undefined
+      makeAgain(path)
     }
   }
 
@@ -56,19 +53,31 @@ function createSender(path: string): { touch(): void; close(): void } {
     },
     close() {
       if (later !== undefined) touchNow()
-      if (file !== undefined) closeSync(file)
     },
   }
 }
 
+/** A new file is a change to those who watch for it. */
+function makeAgain(path: string): void {
+  try {
+    createPrivateFile(path)
+  } catch {
+    // A hint, which must not end the thread that stores jobs (EMFILE, EACCES, ENOSPC): the next touch tries again.
+    return
+  }
+}
+
 /** The receiving side. Never keeps the process alive. Where the system has no watches left, polling is all there is: null. */
-export function watchWakes(storePath: string, kind: WakeKind, listener: () => void): FSWatcher | null {
+export function watchWakes(storePath: string, kind: WakeKind, listener: () => void, onGone: () => void): FSWatcher | null {
   const path = wakePathOf(storePath, kind)
   try {
     createPrivateFile(path)
-    const watcher = watch(path, { persistent: false }, () => listener())
-    // A watch that breaks later (the file was removed) is given up: workers poll at least once a second.
-    watcher.on('error', () => watcher.close())
+    const watcher = watch(path, { persistent: false }, (event) => {
+      listener()
+      // The file was removed or replaced: this watch is of a file that nobody touches any more.
+      if (event === 'rename') onGone()
+    })
+    watcher.on('error', onGone)
     return watcher
   } catch {
     // No watches left (ENOSPC, EMFILE) or no such folder yet: wake-ups are hints, and workers poll at least once a second.
