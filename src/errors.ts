@@ -139,9 +139,10 @@ export class JobCancelledError extends KerjaError {
 /** The job did not end in time. It goes on; ask again. */
 export class ResultTimeoutError extends KerjaError {
   readonly jobId: string
-  constructor(jobId: string, timeoutMs: number) {
-    super('RESULT_TIMEOUT', `Job ${jobId} did not end within ${timeoutMs} ms. It goes on; await it again, or raise \`timeout\`.`, {
-      details: { jobId, timeoutMs },
+  /** `seen`: where it stood when last looked at, such as `running` or `available, held: no-worker`. */
+  constructor(jobId: string, timeoutMs: number, seen = 'not looked at yet') {
+    super('RESULT_TIMEOUT', `Job ${jobId} did not end within ${timeoutMs} ms (${seen}). It goes on; await it again, or raise \`timeout\`.`, {
+      details: { jobId, timeoutMs, seen },
     })
     this.name = 'ResultTimeoutError'
     this.jobId = jobId

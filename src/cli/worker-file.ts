@@ -23,7 +23,10 @@ export function findWorkerFile(cwd: string, given: string | undefined, loaded: L
   if (file === null) {
     const where =
       loaded === null ? 'There is no kerja.config here, and no --file was given' : `${loaded.file} names no worker file, and no --file was given`
-    throw new CliError('WORKER_FILE', `${where}. Write defineConfig({ worker: './worker.ts' }), or begin with: kerja init`)
+    throw new CliError(
+      'WORKER_FILE',
+      `${where}. Give one with --file worker.mjs, write defineConfig({ worker: './worker.ts' }) into kerja.config.ts, or begin with: kerja init`,
+    )
   }
   if (existsSync(file)) return file
   throw new CliError('WORKER_FILE', `The worker file ${file} does not exist. ${given === undefined ? `${loaded?.file} names it.` : 'Check --file.'}`)

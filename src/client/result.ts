@@ -69,15 +69,17 @@ function ended(following: JobFollowing, { id, timeoutMs, signal }: Waiting): Pro
       finish()
     }
     const onAbort = () => end(() => reject(signal?.reason))
+    let seen: string | undefined
     const stop = following.follow(id, {
       onRecord: (record) => {
+        if (record !== null) seen = record.holdReason === null ? record.state : `${record.state}, held: ${record.holdReason}`
         if (record === null) end(() => reject(notFound(id)))
         else if (isTerminal(record.state)) end(() => resolve(record))
       },
       onError: (error) => end(() => reject(error)),
     })
     // Keeps the process alive, as an awaited result should.
-    const timer = setTimeout(() => end(() => reject(new ResultTimeoutError(id, timeoutMs))), Math.min(timeoutMs, TIMER_MS_MAX))
+    const timer = setTimeout(() => end(() => reject(new ResultTimeoutError(id, timeoutMs, seen))), Math.min(timeoutMs, TIMER_MS_MAX))
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -12,6 +12,7 @@ import { type Cli, createCli } from '../cli.js'
 import { collect, examples, wholeNumber } from '../help.js'
 import { safe } from '../text.js'
 import { watchSources } from '../watch.js'
+import { findWorkerFile } from '../worker-file.js'
 
 /** From the second signal to SIGKILL: a child that is stuck in synchronous code hears neither. */
 const KILL_AFTER_MS = 2_000
@@ -39,6 +40,7 @@ export function registerDev(program: Command): void {
     .addHelpText('after', examples(['kerja dev', 'kerja dev --file src/worker.ts --ignore data --grace 30']))
     .action(async (options: Options, command: Command) => {
       const cli = createCli(command)
+      await checkThatAFileIsNamed(cli, options)
       const root = projectRoot(cli.cwd)
       const loop = createDevLoop({ spawnWorker: () => spawnWorker(cli, options), say: createSay(cli), graceMs: options.grace * 1_000 })
       const unwatch = watchSources({
@@ -52,6 +54,14 @@ export function registerDev(program: Command): void {
       await loop.ended
       unwatch()
     })
+}
+
+/** Where nothing names a worker file, waiting for a change would be waiting for ever. @throws {WORKER_FILE} */
+async function checkThatAFileIsNamed(cli: Cli, { file }: Options): Promise<void> {
+  if (file !== undefined) return
+  // A configuration that cannot be read may be mended: the worker says what is wrong with it, and dev waits for a change.
+  const loaded = await cli.config().catch(() => undefined)
+  if (loaded === null) findWorkerFile(cli.cwd, undefined, loaded)
 }
 
 function spawnWorker({ options: global, output }: Cli, { file }: Options): ChildProcess {

@@ -77,7 +77,10 @@ function print({ job, attempts, logs }: Shown, output: Output): void {
   output.line(`${output.paint('bold', job.id)}  ${safe(job.kind)}  ${safe(stateWords(job))}`)
   fact('queue', job.queue)
   fact('priority', job.priority)
-  fact('attempt', `${job.attempt} of ${job.maxAttempts}${job.crashCount > 0 ? `, ${job.crashCount} process deaths` : ''}`)
+  fact(
+    'attempt',
+    `${job.attempt} of ${job.maxAttempts}${job.crashCount > 0 ? `, ${job.crashCount} process ${job.crashCount === 1 ? 'death' : 'deaths'}` : ''}`,
+  )
   fact('group', job.group)
   fact('tags', job.tags.join(', '))
   fact('unique', job.uniqueKey)
@@ -110,7 +113,7 @@ function printValue(output: Output, label: string, value: unknown, error: string
 
 function printFailure(output: Output, { failure }: Job): void {
   if (failure === null) return
-  output.line(`  ${output.paint('dim', 'failure')}`)
+  output.line(`  ${output.paint('dim', 'last failure')}`)
   const code = failure.code === null ? '' : ` (${failure.code})`
   const stack =
     failure.stack?.includes(failure.message) === true ? failure.stack : `${failure.name}${code}: ${failure.message}\n${failure.stack ?? ''}`
