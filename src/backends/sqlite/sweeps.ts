@@ -7,8 +7,8 @@ import type { Store } from './store.js'
 /** Chores make room or keep workers going, so a full disk must not stop them. */
 const FINISHING = Object.freeze({ useReserve: true })
 
-/** A write that takes longer than this to begin has met somebody who holds the lock. */
-const LOCK_PATIENCE_MS = 50
+/** After somebody held the write lock for long, workers get this long to beat again. A beat is tried every 100 ms. */
+const LOCK_PATIENCE_MS = 800
 
 export type Sweeps = ReturnType<typeof createSweeps>
 export type SweepName = keyof Sweeps
@@ -32,11 +32,10 @@ export function createSweeps(store: Store, config: StoreConfig) {
       const gone = undeclared.filter(({ id }) => isProcessDead(driver, config.path, id)).map(({ id }) => id)
       const lapsed = undeclared.filter((worker) => worker.lapsed && !gone.includes(worker.id)).map(({ id }) => id)
       if (gone.length + lapsed.length === 0) return []
-      const lookedAt = performance.now()
       const declare = (): string[] => {
-        // Who had to wait for the lock knows that others could not beat either: they get until the next look.
-        const waited = performance.now() - lookedAt > LOCK_PATIENCE_MS
-        return [...coordination.declareGone(gone), ...(waited ? [] : coordination.declareLapsed(lapsed))]
+        // Whoever had to wait for the lock knows that others could not beat either: they get until the next look.
+        const spared = store.waitedWithin(LOCK_PATIENCE_MS)
+        return [...coordination.declareGone(gone), ...(spared ? [] : coordination.declareLapsed(lapsed))]
       }
       const declared = store.write(declare, FINISHING)
       // After the commit: a crash in between leaves a file whose worker is dead in the store, which prune removes.
