@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['test/support/seed.ts'],
     // Tests in test/ import the package by its own name and so run what is shipped: dist/.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -148,12 +148,12 @@ export class Worker {
     }
     clearTimeout(this.#reviveTimer)
     this.#state = 'draining'
-    // A registration under way starts leases that must be there to be stopped.
-    await within(Promise.resolve(this.#reviving), DEFAULTS.worker.abortGraceMs)
     this.#stopListening?.()
     const deadlineMs = performance.now() + this.#options.shutdownGraceMs
     this.#prefetch.clear()
     await within(this.#claimer.close(), this.#options.shutdownGraceMs)
+    // A registration under way starts leases that must be there to be stopped.
+    await within(Promise.resolve(this.#reviving), DEFAULTS.worker.abortGraceMs)
     await this.#untilEmpty(deadlineMs - performance.now())
     if (this.runningCount > 0) {
       this.#executor.abortAll((job) => new KerjaError('WORKER_STATE', `The worker stops and job ${job.jobId} has not ended within its grace.`))

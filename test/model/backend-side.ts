@@ -10,7 +10,7 @@ interface World {
   readonly backend: Backend
   readonly clock: ManualClock
   pushedCount: number
-  readonly claims: ClaimedJob[]
+  claims: ClaimedJob[]
   /** Worker ids by place; a dead one's place is taken by the next. */
   readonly workers: string[]
   workerCount: number
@@ -48,8 +48,12 @@ async function hire(world: World, place: number): Promise<void> {
 async function perform(world: World, operation: Operation): Promise<unknown> {
   const { queue, ledger, coordination } = world.backend
   switch (operation.type) {
-    case 'push':
-      return push(world, operation)
+    case 'push': {
+      const answer = (await push(world, operation)) as { readonly status: string; readonly id: string } | undefined
+      // An id that is pushed again after its record was removed is another job: what is left of the former's claims is not tried on it.
+      if (answer?.status === 'created') world.claims = world.claims.filter(({ jobId }) => jobId !== answer.id)
+      return answer
+    }
     case 'claim': {
       // Late jobs are ended first, so that whether a claim meets them does not matter.
       await queue.expire({ limit: 100, retentionMs: RETENTION_MS })

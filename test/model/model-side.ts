@@ -35,7 +35,7 @@ interface Model {
   now: number
   pushedCount: number
   jobs: ModelJob[]
-  readonly claims: { readonly number: number; readonly token: number }[]
+  claims: { readonly number: number; readonly token: number }[]
   readonly requests: Map<string, { readonly id: string; readonly hash: string; readonly until: number }>
   readonly paused: Set<string>
 }
@@ -132,6 +132,8 @@ function store(model: Model, number: number, operation: Extract<Operation, { typ
     if (unique.debounceMs !== null) Object.assign(holder, { runAt, startBy })
     return { status: 'duplicate', id }
   }
+  // An id that is pushed again after its record was removed is another job: what is left of the former's claims is not tried on it.
+  model.claims = model.claims.filter((claim) => claim.number !== number)
   model.jobs.push({
     number,
     queue: operation.queue,
