@@ -87,7 +87,7 @@ describe('architecture.md', () => {
 
   it('names every folder under src, and nothing that is not there', () => {
     const named = tree()
-    expect(named.filter((path) => !existsSync(join(root, path)) && !isLanding(path))).toEqual([])
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
     const folders = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => `${relative(root, join(entry.parentPath, entry.name))}/`)
@@ -115,10 +115,6 @@ describe('architecture.md', () => {
   })
 })
 
-/** Written by a run of the benchmarks: it may be named before it is there. */
-const LANDING = ['docs/benchmarks.md']
-const isLanding = (path: string): boolean => LANDING.some((landing) => path.startsWith(landing))
-
 describe('links', () => {
   const withoutCode = (text: string): string => text.replace(/```[\s\S]*?```/g, '').replace(/`[^`\n]*`/g, '')
   const slugOf = (heading: string): string =>
@@ -139,7 +135,7 @@ describe('links', () => {
       .filter((target) => {
         const [file = '', anchor] = target.split('#')
         const path = file === '' ? page : join(dirname(page), file)
-        if (!existsSync(join(root, path))) return !isLanding(path)
+        if (!existsSync(join(root, path))) return true
         return anchor !== undefined && !anchorsOf(read(path)).has(anchor)
       })
     expect(broken).toEqual([])
