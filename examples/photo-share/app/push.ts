@@ -36,6 +36,7 @@ export async function sendPush(settings: Settings, subscription: string, notific
   )
   // webPush.sendNotification would send it too, but only over https; the demo's push service is on loopback.
   const { 'Content-Length': _length, ...others } = headers
+  // The library's types call its headers an interface of their own; they are plain text by name.
   const response = await fetch(endpoint, { method, headers: others as unknown as Record<string, string>, body: new Uint8Array(body), signal })
   await response.body?.cancel()
   if (!response.ok) throw new PushError(response.status)

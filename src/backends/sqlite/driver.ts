@@ -79,6 +79,7 @@ function wrapStatement<Columns extends readonly unknown[]>(statement: RawStateme
       run: (...values) => Number(statement.run(...values).changes),
       row: (...values) => {
         const row = statement.get(...values)
+        // The columns are the statement's, which only its author knows: the one cast for both drivers' untyped rows.
         return row === undefined ? undefined : (Object.values(row as object) as unknown as Columns)
       },
       rows: (...values) => statement.all(...values).map((row) => Object.values(row as object) as unknown as Columns),
