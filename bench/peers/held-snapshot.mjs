@@ -29,7 +29,7 @@ export const contenders = {
   ...pairOf('graphile', peer(graphile)),
   ...pairOf('pgBoss', peer(pgBoss)),
 }
-export const sizes = { full: { rounds: 25, round: 20_000 }, quick: { rounds: 4, round: 5_000 } }
+export const sizes = { full: { rounds: 25, round: 20_000 }, quick: { rounds: 6, round: 5_000 } }
 export const metrics = {
   first: { label: 'first rounds, jobs/s', digits: 0 },
   last: { label: 'last rounds, jobs/s', digits: 0 },

@@ -5,6 +5,6 @@ export const rateMetric = { rate: { label: 'jobs/s', digits: 0 } }
 export const costMetrics = {
   clientCpu: { label: 'client CPU s per 10k', digits: 3 },
   serverCpu: { label: 'server CPU s per 10k', digits: 3 },
-  cpu: { label: 'both', digits: 3 },
+  cpu: { label: 'CPU s per 10k, both', digits: 3 },
   wal: { label: 'WAL bytes per job', digits: 0 },
 }

@@ -4,7 +4,7 @@ import { bullmqPostgres, bullmqRedis, graphile, kerja, POSTGRES_PEERS, pgBoss, s
 import { costMetrics, rateMetric } from './metrics.mjs'
 
 // Hundreds of jobs a second, against tens of thousands.
-const SHARE = 0.1
+const SHARE = 0.2
 
 export const name = 'peers/produce-and-drain'
 export const title = 'Producer and worker at once'

@@ -56,6 +56,8 @@ export async function startCluster(parentFolder) {
   closeSync(log)
   await once(server, 'spawn')
   const exited = once(server, 'exit')
+  // Also when the run ends by an error that nobody expected.
+  process.once('exit', () => server.kill('SIGINT'))
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     pid: server.pid,
