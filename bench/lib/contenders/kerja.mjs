@@ -56,3 +56,6 @@ export const drain = drainWith(openWorker)
 const SQLITE_METERS = { serverCpuSeconds: async () => 0, walBytes: async () => null }
 
 export const { serverCpuSeconds, walBytes } = server === undefined ? SQLITE_METERS : await import('../postgres/server.mjs')
+
+/** How its claims look in a server's log. */
+export const claimPattern = /\bclaim_\d+\(/

@@ -15,13 +15,13 @@ async function logStatements(minimumMs) {
 }
 
 /** Milliseconds of each execution of a claim: with the bind before it, where a plan is made. */
-function readDurations(text) {
+function readDurations(text, isClaim) {
   const durations = []
   let bindMs = 0
   // Further lines of an entry begin with a tab.
   for (const entry of text.split(/\n(?!\t)/)) {
     const [, duration, step, statement = ''] = ENTRY.exec(entry) ?? []
-    if (!/skip\s+locked/i.test(statement)) continue
+    if (!isClaim.test(statement)) continue
     if (step === 'bind') bindMs = Number(duration)
     if (step === 'execute' || step === 'statement') {
       durations.push(Number(duration) + bindMs)
@@ -31,13 +31,16 @@ function readDurations(text) {
   return durations
 }
 
-/** Starts to watch. The returned function ends it and gives the durations in ms, or null on a server whose log is not ours to read. */
-export function claimDurations() {
+/**
+ * Starts to watch the statements that match `isClaim`. The returned function ends it and gives their durations in ms, or null on a server whose log is not
+ * ours to read.
+ */
+export function claimDurations(isClaim) {
   if (logFile === undefined) return async () => null
   const started = logStatements(0).then(() => statSync(logFile).size)
   return async () => {
     const from = await started
     await logStatements(-1)
-    return readDurations(readFileSync(logFile).subarray(from).toString('utf8'))
+    return readDurations(readFileSync(logFile).subarray(from).toString('utf8'), isClaim)
   }
 }
