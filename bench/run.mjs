@@ -50,7 +50,7 @@ const command = () => ['node bench/run.mjs', ...process.argv.slice(2)].join(' ')
 const log = (line) => console.error(`${new Date().toTimeString().slice(0, 8)}  ${line}`)
 
 /** Measures, judges and prints one scenario. */
-async function runScenario(scenario, options, surroundings, onFailure) {
+async function runScenario(scenario, options, { servers, folder, isClosed }, onFailure) {
   const describeRound = (figures) =>
     Object.entries(scenario.metrics)
       .map(([metric, format]) => `${format.label} ${figures[metric] == null ? '–' : formatFigure(summarize([figures[metric]]), format)}`)
@@ -58,9 +58,12 @@ async function runScenario(scenario, options, surroundings, onFailure) {
   const results = await measureScenario({
     scenario,
     options,
-    ...surroundings,
+    servers,
+    folder,
     onRound: ({ round, contender, figures }) => log(`${scenario.name}  round ${round}  ${contender.label}:  ${describeRound(figures)}`),
     onFailure: ({ round, contender, error }) => {
+      // An interrupted run fails at whatever it was doing.
+      if (isClosed()) return
       log(`${scenario.name}  round ${round}  ${contender.label}:  FAILED\n${error.stack}`)
       onFailure()
     },
@@ -97,12 +100,16 @@ function writePage(options, run) {
 /** What a run needs for its time only: a folder and servers; `close` is rid of both. */
 async function openSurroundings(contenders) {
   const folder = makeRunFolder()
-  const servers = await openServers(contenders, folder).catch((error) => {
-    removeFolder(folder)
-    throw error
-  })
+  const opening = openServers(contenders, folder)
+  let isClosed = false
   const close = async () => {
-    await servers.close()
+    if (isClosed) return
+    isClosed = true
+    // Told to close while they start, they are there a moment later; what failed to start has been stopped.
+    await opening.then(
+      (servers) => servers.close(),
+      () => undefined,
+    )
     removeFolder(folder)
   }
   const interrupted = async (signal) => {
@@ -111,7 +118,12 @@ async function openSurroundings(contenders) {
     process.exit(1)
   }
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  return { servers, folder, close }
+  try {
+    return { servers: await opening, folder, close, isClosed: () => isClosed }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
 /** Measures one scenario after another and writes them down. */
