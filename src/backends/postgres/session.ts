@@ -1,5 +1,9 @@
 /** How the parts of the backend reach the database: one statement at a time, on a pool that heals itself. */
-export type SessionLane = 'push' | 'work' | 'read'
+import { clockFrom } from '../../contract/clock.js'
+import { quoteIdentifier, type StoreConfig } from './options.js'
+import type { Pool, SessionLane } from './pool.js'
+
+export type { SessionLane } from './pool.js'
 
 export interface QueryOptions {
   /** Which share of the pool the statement may use: enqueues never stand in the way of settlements. Default `read`. */
@@ -18,4 +22,14 @@ export interface Session {
   now(): number | null
   /** Lets running calls end. */
   close(): Promise<void>
+}
+
+export function createSession(config: StoreConfig, pool: Pool): Session {
+  const clock = clockFrom(config.clockBuffer)
+  return {
+    query: (text, values, options) => pool.query(text, values, options?.lane ?? 'read'),
+    schema: quoteIdentifier(config.schema),
+    now: () => (clock.buffer === undefined ? null : clock.now()),
+    close: () => pool.close(),
+  }
 }
