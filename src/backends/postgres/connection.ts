@@ -4,6 +4,7 @@
  * States: open → lost. Lost for good: whoever owns it opens another. A socket whose other end vanished says nothing by itself, so a call
  * that has no answer in time takes the connection for dead, and whether it had an effect is then unknown.
  */
+import type { Socket } from 'node:net'
 import { createTypes, loadPg, type PgClient } from './driver.js'
 import { faultOf, isFatal } from './faults.js'
 import { locationOf, type StoreConfig } from './options.js'
@@ -22,6 +23,9 @@ export interface Connection {
   onNotification: ((channel: string, pid: number) => void) | undefined
   /** Called once, when it is lost without having been closed. */
   onLost: (() => void) | undefined
+  /** While it is idle the process may end. */
+  ref(): void
+  unref(): void
   /** Gives it up without a goodbye; a call under way fails. */
   abandon(why: string): void
   /** Says goodbye, or cuts it off when that takes long. Never throws. */
@@ -154,6 +158,8 @@ function createSession(client: PgClient, location: string, deadlineMs: number): 
         String(callMs),
       ])
     },
+    ref: () => void socketOf(client)?.ref?.(),
+    unref: () => void socketOf(client)?.unref?.(),
     abandon: (why) => lose(new Error(why)),
     close() {
       closing ??= end(client, lost).finally(() => {
@@ -179,7 +185,9 @@ async function end(client: PgClient, lost: boolean): Promise<void> {
 }
 
 /** Without a goodbye: the other end may be gone, or deaf. */
-function cut(client: PgClient): void {
-  const { connection } = client as unknown as { readonly connection?: { readonly stream?: { destroy?: () => void } } }
-  connection?.stream?.destroy?.()
+const cut = (client: PgClient): void => void socketOf(client)?.destroy?.()
+
+/** The types of the library do not tell of it. */
+function socketOf(client: PgClient): Partial<Pick<Socket, 'ref' | 'unref' | 'destroy'>> | undefined {
+  return (client as unknown as { readonly connection?: { readonly stream?: Socket } }).connection?.stream
 }

@@ -4,12 +4,23 @@ import { isKerjaError, KerjaError, type KerjaErrorCode } from '../../errors.js'
 const SQLSTATE = /^[0-9A-Z]{5}$/
 const isText = (value: unknown): value is string => typeof value === 'string'
 
-/** The server's own error code, such as `40001`; null when the error is not the server's. Looks into coded errors too. */
-export function sqlstateOf(error: unknown): string | null {
-  if (!(error instanceof Error)) return null
-  if (isKerjaError(error)) return sqlstateOf(error.cause)
-  const { code, severity } = error as { code?: unknown; severity?: unknown }
-  return isText(code) && isText(severity) && SQLSTATE.test(code) ? code : null
+/** Errors lie within errors: ours, and those of the libraries through which callers reach the server. */
+const DEPTH_MAX = 5
+
+/** The server's own error code, such as `40001`; null when the error is not the server's. Looks into errors that carry another. */
+export function sqlstateOf(error: unknown, depth = 0): string | null {
+  if (typeof error !== 'object' || error === null || depth > DEPTH_MAX) return null
+  const { code, severity, originalCode, cause, driverError, meta } = error as Readonly<Record<string, unknown>>
+  if (isText(code) && isText(severity) && SQLSTATE.test(code)) return code
+  if (isText(originalCode) && SQLSTATE.test(originalCode)) return originalCode
+  const { driverAdapterError } = (meta ?? {}) as Readonly<Record<string, unknown>>
+  return [cause, driverError, driverAdapterError].map((inner) => sqlstateOf(inner, depth + 1)).find((found) => found !== null) ?? null
+}
+
+/** Neither the server's word nor the network's: the library says that what it was given is closed, released or used up. */
+export function isSpent(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown }
+  return sqlstateOf(error) === null && !(isText(code) && /^E[A-Z]+$/.test(code))
 }
 
 /** Ends of the session, or of the server's willingness: terminated, shutting down, starting up, too many clients, now read-only. */

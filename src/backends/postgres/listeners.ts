@@ -123,9 +123,17 @@ function createEar({ config, pool, notices, random }: ListenersOptions, { wanted
   let closed = false
   let failureCount = 0
   let timer: NodeJS.Timeout | undefined
+  let tail: Promise<unknown> = Promise.resolve()
   let proof: { readonly channel: string; arrived: () => void } | undefined
   const listening = new Set<WakeKind>()
   const kindOf = new Map(KINDS.map((kind) => [channelOf(config.schema, kind), kind]))
+
+  /** One statement at a time: the library takes no second one while the first is out. */
+  function ask(own: Connection, text: string): Promise<unknown> {
+    const asked = tail.then(() => own.query(text))
+    tail = asked.catch(() => undefined)
+    return asked
+  }
 
   function onNotification(channel: string, pid: number): void {
     if (channel === proof?.channel) return proof.arrived()
@@ -141,7 +149,7 @@ function createEar({ config, pool, notices, random }: ListenersOptions, { wanted
     const missing = wanted().filter((kind) => !listening.has(kind))
     for (const kind of missing) {
       listening.add(kind)
-      connection.query(`LISTEN ${quoteIdentifier(channelOf(config.schema, kind))}`).catch(() => undefined)
+      ask(connection, `LISTEN ${quoteIdentifier(channelOf(config.schema, kind))}`).catch(() => undefined)
     }
   }
 
@@ -159,11 +167,12 @@ function createEar({ config, pool, notices, random }: ListenersOptions, { wanted
     let opened: Connection | undefined
     try {
       opened = await openConnection(config)
+      opened.unref()
       opened.onNotification = onNotification
       listening.clear()
       for (const kind of wanted()) {
         listening.add(kind)
-        await opened.query(`LISTEN ${quoteIdentifier(channelOf(config.schema, kind))}`)
+        await ask(opened, `LISTEN ${quoteIdentifier(channelOf(config.schema, kind))}`)
       }
       if (!(await hears(opened))) {
         await silence(opened)
@@ -213,7 +222,7 @@ function createEar({ config, pool, notices, random }: ListenersOptions, { wanted
   /** The NOTIFY must come by another connection: a pooler delivers to a session what it said itself. */
   async function hears(own: Connection): Promise<boolean> {
     const channel = `kerja.proof.${randomUUID()}`
-    await own.query(`LISTEN ${quoteIdentifier(channel)}`)
+    await ask(own, `LISTEN ${quoteIdentifier(channel)}`)
     let limit: NodeJS.Timeout | undefined
     const arrival = new Promise<boolean>((resolve) => {
       proof = { channel, arrived: () => resolve(true) }
@@ -226,7 +235,7 @@ function createEar({ config, pool, notices, random }: ListenersOptions, { wanted
     } finally {
       clearTimeout(limit)
       proof = undefined
-      if (!own.lost) await own.query(`UNLISTEN ${quoteIdentifier(channel)}`)
+      if (!own.lost) await ask(own, `UNLISTEN ${quoteIdentifier(channel)}`)
     }
   }
 

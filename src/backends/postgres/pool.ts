@@ -73,6 +73,7 @@ export function createPool({ config, onUp, random }: PoolOptions): Pool {
     for (const lane of LANES) {
       while (waiting[lane].length > 0 && idle.length > 0 && hasRoom(lane)) {
         const connection = idle.pop() as Connection
+        connection.ref()
         busy[lane] += 1
         waiting[lane].shift()?.take(connection)
       }
@@ -101,6 +102,7 @@ export function createPool({ config, onUp, random }: PoolOptions): Pool {
     if (closing !== undefined) return void connection.close()
     const openedAt = performance.now()
     connections.add(connection)
+    connection.unref()
     idle.push(connection)
     connection.onLost = () => lose(connection, openedAt)
     const isBack = wasUp && !isUp
@@ -176,6 +178,7 @@ export function createPool({ config, onUp, random }: PoolOptions): Pool {
   function release(connection: Connection, lane: SessionLane): void {
     busy[lane] -= 1
     if (!connection.lost) {
+      connection.unref()
       if (closing === undefined) idle.push(connection)
       failureCount = 0
     }
