@@ -5,7 +5,7 @@ import { KerjaError } from '../../errors.js'
 import { type Connection, openConnection } from './connection.js'
 import { faultOf } from './faults.js'
 import { initial } from './migrations/0001-initial.js'
-import { locationOf, quoteIdentifier, quoteLiteral, type StoreConfig } from './options.js'
+import { locationOf, quoteIdentifier, type StoreConfig } from './options.js'
 
 /** `schema` is quoted. */
 export const MIGRATIONS: readonly ((schema: string) => MigrationStep)[] = Object.freeze([initial])
@@ -36,7 +36,9 @@ interface Applied {
   readonly oldestKnown: number
 }
 
-const markOf = (schema: string): string => `SELECT to_regclass(${quoteLiteral(`${schema}.migrations`)}) IS NOT NULL`
+/** Not by `to_regclass`: within a transaction it may go on saying that there is none. */
+const EXISTS =
+  "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'migrations')"
 
 const createMigrations = (schema: string): readonly string[] => [
   `CREATE SCHEMA IF NOT EXISTS ${schema}`,
@@ -61,7 +63,7 @@ function statementsOf(step: MigrationStep, schema: string): readonly string[] {
 export async function pendingMigrations(config: StoreConfig): Promise<readonly MigrationStep[]> {
   const connection = await openConnection(config)
   try {
-    return pendingOn(connection, config, await appliedOn(connection, quoteIdentifier(config.schema)))
+    return pendingOn(connection, config, await appliedOn(connection, config.schema))
   } finally {
     await connection.close()
   }
@@ -87,9 +89,9 @@ function pendingOn(connection: Connection, config: StoreConfig, applied: Applied
 }
 
 async function appliedOn(connection: Connection, schema: string): Promise<Applied> {
-  const [exists] = await connection.query<[boolean]>(markOf(schema))
+  const [exists] = await connection.query<[boolean]>(EXISTS, [schema])
   if (exists?.[0] !== true) return { version: 0, oldestKnown: 0 }
-  const [row] = await connection.query<[number | null, number | null]>(`SELECT max(version), max(oldest_known) FROM ${schema}.migrations`)
+  const [row] = await connection.query<[number | null, number | null]>(`SELECT max(version), max(oldest_known) FROM ${quoteIdentifier(schema)}.migrations`)
   return { version: row?.[0] ?? 0, oldestKnown: row?.[1] ?? 0 }
 }
 
@@ -98,14 +100,13 @@ export async function applyMigrations(config: StoreConfig): Promise<void> {
   const connection = await openConnection(config)
   try {
     // Nothing to do is the rule, and needs no lock and no right to create anything.
-    while (pendingOn(connection, config, await appliedOn(connection, quoteIdentifier(config.schema))).length > 0) await applyNext(connection, config)
+    while (pendingOn(connection, config, await appliedOn(connection, config.schema)).length > 0) await applyNext(connection, config)
   } finally {
     await connection.close()
   }
 }
 
 async function applyNext(connection: Connection, config: StoreConfig): Promise<void> {
-  const schema = quoteIdentifier(config.schema)
   for (let tryCount = 1; ; tryCount++) {
     try {
       await connection.query('BEGIN')
@@ -114,7 +115,7 @@ async function applyNext(connection: Connection, config: StoreConfig): Promise<v
       ])
       // Waits for whoever is at it, then finds nothing left to do. Held by the transaction, so that a pooler is no matter.
       await connection.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [LOCK_NAMESPACE, config.schema], STATEMENT_MS_MAX)
-      const [step] = pendingOn(connection, config, await appliedOn(connection, schema))
+      const [step] = pendingOn(connection, config, await appliedOn(connection, config.schema))
       await connection.query("SELECT set_config('lock_timeout', $1, true)", [String(LOCK_MS_MAX)])
       for (const statement of step?.statements ?? []) await connection.query(statement, [], STATEMENT_MS_MAX)
       await connection.query('COMMIT')
