@@ -66,7 +66,7 @@ export function createBackend(config: StoreConfig, notices: Notices | undefined)
   }
   const hooks = { wake: (kind: WakeKind) => listeners.wake(kind), recoveredAt: () => pool.recoveredAt() }
   const parts = createQueue(session, hooks)
-  const transactions = createTransactions({ config, session, wake: hooks.wake, ensureLanes: parts.ensureLanes })
+  const transactions = createTransactions({ config, session, wake: hooks.wake, lanes: parts.lanes })
 
   const queue: Queue = {
     ...guard(

@@ -7,6 +7,8 @@ import { isKerjaError, KerjaError } from '../../errors.js'
 import { executeIn, type ExecuteSql, textsOf } from './adapters.js'
 import { createCommitWatch } from './commit-watch.js'
 import { isSpent, faultOf, sqlstateOf } from './faults.js'
+import type { Lanes } from './lanes.js'
+import type { Lanes } from './lanes.js'
 import type { WakeKind } from './listeners.js'
 import { STORE_MARK } from './migrate.js'
 import { locationOf, quoteLiteral, type StoreConfig } from './options.js'
@@ -24,8 +26,8 @@ export interface TransactionsOptions {
   readonly config: StoreConfig
   readonly session: Session
   readonly wake: (kind: WakeKind) => void
-  /** Lanes are made outside the caller's transaction, which would keep others who push to them waiting until it ends. */
-  readonly ensureLanes: (jobs: readonly NewJob[]) => Promise<void>
+  /** Those of the main queue: one that is made in the caller's transaction would keep others who push to it waiting until that ends. */
+  readonly lanes: Lanes
 }
 
 /** What a transaction says of itself. */
@@ -39,7 +41,7 @@ interface Standing {
 const refuse = (what: string, remedy: string, cause?: unknown): KerjaError =>
   new KerjaError('TRANSACTION_INVALID', `\`tx\` ${what}. ${remedy}`, { cause })
 
-export function createTransactions({ config, session, wake, ensureLanes }: TransactionsOptions): Transactions {
+export function createTransactions({ config, session, wake, lanes }: TransactionsOptions): Transactions {
   const location = locationOf(config)
   const commits = createCommitWatch(session)
   let ownStore: string | undefined
@@ -71,17 +73,17 @@ export function createTransactions({ config, session, wake, ensureLanes }: Trans
     return result
   }
 
-  const queueOf = (own: Session) => createQueue(own, { wake: () => undefined }).queue
+  const queueOf = (own: Session) => createQueue(own, { wake: () => undefined }, lanes).queue
 
   return {
     async push(tx, jobs) {
       executeIn(tx)
-      await ensureLanes(jobs)
+      await lanes.ensure(jobs)
       return within(tx, ['available'], (own) => queueOf(own).push(jobs))
     },
     async settle(tx, settlements) {
       executeIn(tx)
-      await ensureLanes(settlements.flatMap((settlement) => (settlement.outcome === 'complete' ? settlement.enqueue : [])))
+      await lanes.ensure(settlements.flatMap((settlement) => (settlement.outcome === 'complete' ? settlement.enqueue : [])))
       return within(tx, ['available', 'changed'], (own) => queueOf(own).settle(settlements))
     },
   }
