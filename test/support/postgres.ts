@@ -12,7 +12,7 @@ export function postgresUrl(): string {
   return url
 }
 
-export const newSchema = (): string => `kerja_test_${randomUUID().slice(0, 13)}`
+export const newSchema = (): string => `kerja_test_${randomUUID().replaceAll('-', '').slice(0, 12)}`
 
 /** Removes schemas when the file's tests are over: not after each test, since that costs more than the test. */
 const leftover = new Map<string, string[]>()
