@@ -5,9 +5,10 @@
  * connection must arrive: behind a pooler that lends sessions out it does not) → hearing → connecting when it is lost. An ear that does not
  * hear itself is tried again after a long time; polling bounds what is missed meanwhile. A crash leaves nothing behind.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { WakeListener } from '../../contract/backend.js'
 import { backoffMs } from '../../core/backoff.js'
+import { channelOf } from './channels.js'
 import { type Connection, openConnection } from './connection.js'
 import { locationOf, type Notices, quoteIdentifier, type StoreConfig } from './options.js'
 import type { Pool } from './pool.js'
@@ -38,12 +39,6 @@ const PROOF_MS_MAX = 2_000
 /** A socket whose other end vanished says nothing: the ear is tested this often. */
 const PROOF_EVERY_MS = 15_000
 const DEAF_PAUSE_MS = 60_000
-const IDENTIFIER_BYTES_MAX = 63
-
-export function channelOf(schema: string, kind: string): string {
-  const name = `${schema}.${kind}`
-  return Buffer.byteLength(name) <= IDENTIFIER_BYTES_MAX ? name : `kerja.${createHash('sha256').update(schema).digest('hex').slice(0, 32)}.${kind}`
-}
 
 export function createListeners(options: ListenersOptions): Listeners {
   const { config, pool } = options

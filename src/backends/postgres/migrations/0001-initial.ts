@@ -23,7 +23,6 @@ export const initial = (schema: string): MigrationStep => ({
     ...changeStatements(schema),
     ...pruneStatements(schema),
     ...coordinationFunctions(schema),
-    ...coordinationFunctions(schema),
     ...enqueueStatements(schema, schema.slice(1, -1).replaceAll('""', '"')),
   ],
 })

@@ -105,7 +105,7 @@ export const coordinationFunctions = (schema: string): readonly string[] => [
       IF NOT FOUND OR v_schedule.next_at <> p_expected OR v_schedule.paused THEN RETURN NULL; END IF;
       FOR v_job IN SELECT j FROM json_array_elements(p_jobs) j LOOP
         CONTINUE WHEN p_skip AND EXISTS (SELECT FROM ${schema}.jobs j WHERE j.id = v_schedule.last_job_id);
-        CONTINUE WHEN ${schema}.push_keyed_1(v_now, v_job) IS NOT NULL;
+        CONTINUE WHEN ${schema}.push_items_1(v_now, json_build_array(v_job))::json ->> 0 IS NOT NULL;
         v_schedule.last_job_id := v_job ->> 0;
         v_created := v_created || (v_job ->> 0);
       END LOOP;

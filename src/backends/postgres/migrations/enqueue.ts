@@ -38,12 +38,13 @@ export const enqueueStatements = (schema: string, name: string): readonly string
         RAISE EXCEPTION 'kerja: priority, version, max_attempts, unique_while or when_taken has a value that is not known' USING ERRCODE = '22023';
       END IF;
       IF octet_length(v_payload) > 262144 THEN RAISE EXCEPTION 'kerja: the payload is over 256 KiB' USING ERRCODE = '22023'; END IF;
-      v_answer := ${schema}.push_keyed_1(v_now, json_build_array(v_id, ${schema}.lane_1(queue, kind, version), v_rank, max_attempts, v_payload,
+      -- An answer of null is a json null: created.
+      v_answer := ${schema}.push_items_1(v_now, json_build_array(json_build_array(v_id, ${schema}.lane_1(queue, kind, version), v_rank, max_attempts, v_payload,
         ${ms('run_at')}, coalesce(${ms('delay')}, 0), ${ms('give_up_after')}, ${ms('start_within')}, job_group, to_json(nullif(tags, '{}'))::text,
         NULL, NULL, NULL, kind, version, idempotency_key, CASE WHEN idempotency_key IS NOT NULL
           THEN translate(trim(trailing '=' FROM encode(sha256(convert_to(v_payload, 'UTF8')), 'base64')), '+/', '-_') END,
         CASE WHEN idempotency_key IS NOT NULL THEN ${IDEMPOTENCY_TTL_MS} END, unique_key, unique_while = 'live',
-        CASE WHEN unique_key IS NOT NULL THEN when_taken END, NULL));
+        CASE WHEN unique_key IS NOT NULL THEN when_taken END, NULL)))::json -> 0;
       IF v_answer ->> 0 = 'conflict' THEN
         RAISE EXCEPTION 'kerja: the % key of this job stands for job %', v_answer ->> 2, v_answer ->> 1 USING ERRCODE = '23505';
       END IF;
