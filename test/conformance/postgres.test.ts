@@ -5,15 +5,15 @@ import { postgres } from 'kerja/postgres'
 import { runBackendConformance } from 'kerja/testing/conformance'
 import pg from 'pg'
 import { afterAll, describe, it } from 'vitest'
-import { newSchema, postgresUrl, removeLater } from '../support/postgres.js'
+import { postgresUrl } from '../support/postgres.js'
+import { giveBack, takeSchema } from '../support/postgres-schemas.js'
 
 const report = runBackendConformance({
   name: 'postgres',
   capabilities: postgres({ url: 'postgres://unused' }).capabilities,
   test: { describe, it },
   async open() {
-    const [url, schema] = [postgresUrl(), newSchema()]
-    removeLater(schema)
+    const [url, schema] = [postgresUrl(), takeSchema()]
     const clock = createManualClock(Date.UTC(2026, 0, 1))
     const backends: Backend[] = []
     const clients: pg.Client[] = []
@@ -36,6 +36,7 @@ const report = runBackendConformance({
       async close() {
         await Promise.all(clients.map((client) => client.end()))
         await Promise.all(backends.map((backend) => backend.close()))
+        await giveBack(schema)
       },
     }
   },
