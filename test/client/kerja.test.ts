@@ -40,7 +40,7 @@ describe('new Kerja', () => {
     [{ backend: 'jobs.db' }, 'BACKEND_UNKNOWN'],
     [{ backend: '' }, 'BACKEND_UNKNOWN'],
     [{ backend: 'C:\\jobs.db' }, 'BACKEND_UNKNOWN'],
-    [{ backend: 'postgres://u:p@h/db' }, 'BACKEND_UNKNOWN'],
+    [{ backend: 'mysql://u:p@h/db' }, 'BACKEND_UNKNOWN'],
     [{ backend: 'amqp://h' }, 'BACKEND_UNKNOWN'],
     [{ enqueueTimeout: 0 }, 'OPTION_INVALID'],
     [{ enqueueTimeout: '2d' }, 'OPTION_INVALID'],

@@ -13,7 +13,8 @@ interface Library {
 }
 
 const folder = join(import.meta.dirname, 'adapters')
-if (!existsSync(join(folder, 'node_modules'))) throw new Error('The libraries are missing. Run `npm ci --ignore-scripts` in test/postgres/adapters, or `npm test`, which does.')
+if (!existsSync(join(folder, 'node_modules')))
+  throw new Error('The libraries are missing. Run `npm ci --ignore-scripts` in test/postgres/adapters, or `npm test`, which does.')
 const { LIBRARIES } = (await import(pathToFileURL(join(folder, 'libraries.mjs')).href)) as {
   readonly LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>>
 }

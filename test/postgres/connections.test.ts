@@ -129,7 +129,9 @@ describe('a server', () => {
         await client.query('SELECT pg_reload_conf()')
       }, server.url)
     await setReadOnly('on')
-    expect(await recovery(async () => ((await codeOf(pause())) === 'BACKEND_UNAVAILABLE' ? undefined : Promise.reject(new Error('not yet'))))).toBeLessThan(5_000)
+    expect(
+      await recovery(async () => ((await codeOf(pause())) === 'BACKEND_UNAVAILABLE' ? undefined : Promise.reject(new Error('not yet')))),
+    ).toBeLessThan(5_000)
     expect(await codeOf(pause())).toBe('BACKEND_UNAVAILABLE')
     await setReadOnly('off')
     expect(await recovery(pause)).toBeLessThan(5_000)

@@ -29,7 +29,16 @@ describe('enqueue(…) in SQL', () => {
     const id = await enqueue(`'k', '1', queue => 'media', version => 2, priority => 'high', delay => '1 hour', max_attempts => 3,
       job_group => 'g', tags => '{a,"b c"}', unique_key => 'u'`)
     const job = await kerja.jobs.get(id)
-    expect(job).toMatchObject({ kind: 'k', queue: 'media', version: 2, priority: 'high', state: 'scheduled', maxAttempts: 3, group: 'g', tags: ['a', 'b c'] })
+    expect(job).toMatchObject({
+      kind: 'k',
+      queue: 'media',
+      version: 2,
+      priority: 'high',
+      state: 'scheduled',
+      maxAttempts: 3,
+      group: 'g',
+      tags: ['a', 'b c'],
+    })
     expect(Number(job.runAt) - Number(job.createdAt)).toBe(3_600_000)
     expect(await enqueue(`'k', '2', unique_key => 'u'`)).toBe(id)
   })

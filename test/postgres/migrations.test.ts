@@ -1,8 +1,8 @@
 // The schema comes to be once, whoever is first, under any name, and by whoever may make it.
 import { postgres } from 'kerja/postgres'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { newSchema, postgresUrl, removeLater, temporaryPostgres, withClient } from '../support/postgres.js'
 import { codeOf, job } from '../sqlite/support.js'
+import { newSchema, postgresUrl, removeLater, temporaryPostgres, withClient } from '../support/postgres.js'
 
 describe('the schema', () => {
   it('is made once by many that start together', async () => {

@@ -2,7 +2,7 @@
  * PostgreSQL servers for tests: the one that is named or runs already, else one from npm; and clusters of a test's own that it may stop, restart
  * and break. A server of ours lives in a temporary folder and is stopped, at the latest, when its parent's pipe closes.
  */
-import { execFileSync, type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -110,8 +110,18 @@ export async function startServer(settings: readonly string[] = []): Promise<Tes
   for (const path of [folder, data]) if (user.uid !== undefined) chownSync(path, user.uid, user.gid as number)
   const port = await freePort()
   const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C' } }
-  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
-  const lines = [`port = ${port}`, "listen_addresses = '127.0.0.1'", `unix_socket_directories = '${folder}'`, 'shared_buffers = 64MB', 'max_connections = 100', ...settings]
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], {
+    ...options,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const lines = [
+    `port = ${port}`,
+    "listen_addresses = '127.0.0.1'",
+    `unix_socket_directories = '${folder}'`,
+    'shared_buffers = 64MB',
+    'max_connections = 100',
+    ...settings,
+  ]
   appendFileSync(join(data, 'postgresql.conf'), `\n${lines.join('\n')}\n`)
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   let running: ChildProcess | undefined
@@ -121,7 +131,8 @@ export async function startServer(settings: readonly string[] = []): Promise<Tes
     running.unref()
     const started = running
     for (let tryCount = 0; !(await answers(url)); tryCount++) {
-      if (started.exitCode !== null || tryCount > 200) throw new Error(`PostgreSQL from ${bin} does not start (exit code ${started.exitCode}). ${REMEDY}`)
+      if (started.exitCode !== null || tryCount > 200)
+        throw new Error(`PostgreSQL from ${bin} does not start (exit code ${started.exitCode}). ${REMEDY}`)
       await new Promise((resolveTry) => setTimeout(resolveTry, 50))
     }
   }

@@ -41,7 +41,9 @@ const ADAPTERS: readonly Adapter[] = [
     fits: (tx) => has(tx, 'query') && ('isTransactionActive' in tx || 'queryRunner' in tx),
     refuse: (tx) => {
       const runner = ('isTransactionActive' in tx ? tx : tx.queryRunner) as Shape | null | undefined
-      return runner?.isTransactionActive === true ? null : 'Pass the manager of `dataSource.transaction(async (manager) => …)`, or a query runner with an open transaction.'
+      return runner?.isTransactionActive === true
+        ? null
+        : 'Pass the manager of `dataSource.transaction(async (manager) => …)`, or a query runner with an open transaction.'
     },
     execute: (tx: { query(text: string): Promise<unknown> }) => (text) => tx.query(text),
   },
@@ -79,7 +81,8 @@ const KNOWN = 'Pass an open transaction of pg, postgres.js, Knex, Kysely, Drizzl
 
 /** @throws {TRANSACTION_INVALID} */
 export function executeIn(tx: unknown): ExecuteSql {
-  if ((typeof tx !== 'object' && typeof tx !== 'function') || tx === null) throw new KerjaError('TRANSACTION_INVALID', `\`tx\` is no transaction. ${KNOWN}`)
+  if ((typeof tx !== 'object' && typeof tx !== 'function') || tx === null)
+    throw new KerjaError('TRANSACTION_INVALID', `\`tx\` is no transaction. ${KNOWN}`)
   const shape = tx as Shape
   const adapter = ADAPTERS.find(({ fits }) => fits(shape))
   if (adapter === undefined) throw new KerjaError('TRANSACTION_INVALID', `\`tx\` is nothing that Kerja knows. ${KNOWN}`)
@@ -97,5 +100,10 @@ export function textsOf(result: unknown): string[] {
 /** What `CompiledQuery.raw(text)` of Kysely makes. */
 function compiledQueryOf(text: string): unknown {
   const query = Object.freeze({ kind: 'RawNode', sqlFragments: Object.freeze([text]), parameters: Object.freeze([]) })
-  return Object.freeze({ sql: text, query, parameters: Object.freeze([]), queryId: Object.freeze({ queryId: `kerja-${Math.random().toString(36).slice(2)}` }) })
+  return Object.freeze({
+    sql: text,
+    query,
+    parameters: Object.freeze([]),
+    queryId: Object.freeze({ queryId: `kerja-${Math.random().toString(36).slice(2)}` }),
+  })
 }

@@ -18,7 +18,9 @@ export function loadPg(): Promise<PgModule> {
     (error: unknown) => {
       // It may be installed meanwhile.
       loading = undefined
-      throw new KerjaError('DRIVER_MISSING', 'The postgres backend needs the package `pg`, which cannot be loaded. Run `npm install pg`.', { cause: error })
+      throw new KerjaError('DRIVER_MISSING', 'The postgres backend needs the package `pg`, which cannot be loaded. Run `npm install pg`.', {
+        cause: error,
+      })
     },
   )
   return loading

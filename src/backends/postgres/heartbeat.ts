@@ -15,7 +15,14 @@ import { quoteIdentifier, type StoreConfig } from './options.js'
 const TIMES = Object.freeze({ connectMs: 2_000, callMs: 1_000 })
 const CLAIM_SLACK_MS = 5_000
 
-type BeatRow = readonly [alive: boolean, beatenAt: number, oldest: number | null, jobIds: readonly string[], tokens: readonly number[], cancels: readonly boolean[]]
+type BeatRow = readonly [
+  alive: boolean,
+  beatenAt: number,
+  oldest: number | null,
+  jobIds: readonly string[],
+  tokens: readonly number[],
+  cancels: readonly boolean[],
+]
 
 /** Named by `queue.heartbeat.module`. Its errors are coded: what the library throws loses its words between threads. */
 export async function openHeartbeat(given: unknown, workerId: string): Promise<HeartbeatConnection> {

@@ -91,7 +91,9 @@ function pendingOn(connection: Connection, config: StoreConfig, applied: Applied
 async function appliedOn(connection: Connection, schema: string): Promise<Applied> {
   const [exists] = await connection.query<[boolean]>(EXISTS, [schema])
   if (exists?.[0] !== true) return { version: 0, oldestKnown: 0 }
-  const [row] = await connection.query<[number | null, number | null]>(`SELECT max(version), max(oldest_known) FROM ${quoteIdentifier(schema)}.migrations`)
+  const [row] = await connection.query<[number | null, number | null]>(
+    `SELECT max(version), max(oldest_known) FROM ${quoteIdentifier(schema)}.migrations`,
+  )
   return { version: row?.[0] ?? 0, oldestKnown: row?.[1] ?? 0 }
 }
 

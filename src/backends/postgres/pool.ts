@@ -228,6 +228,7 @@ function isHopeless(error: unknown): boolean {
 }
 
 function noConnection(location: string, waitMs: number, cause: unknown): KerjaError {
-  const why = cause === undefined ? 'All are in use: raise `connections`, or look for slow calls.' : cause instanceof Error ? cause.message : String(cause)
+  const why =
+    cause === undefined ? 'All are in use: raise `connections`, or look for slow calls.' : cause instanceof Error ? cause.message : String(cause)
   return new KerjaError('BACKEND_UNAVAILABLE', `No connection to ${location} within ${waitMs} ms; nothing was sent. ${why}`, { cause })
 }

@@ -3,10 +3,7 @@ import type { Coordination, ScheduleDefinition, ScheduleRecord } from '../../con
 import type { NewJob } from '../../contract/job.js'
 import type { Session } from './session.js'
 
-type Schedules = Pick<
-  Coordination,
-  'schedules' | 'upsertSchedules' | 'removeSchedules' | 'pauseSchedule' | 'dueSchedules' | 'fireSchedule'
->
+type Schedules = Pick<Coordination, 'schedules' | 'upsertSchedules' | 'removeSchedules' | 'pauseSchedule' | 'dueSchedules' | 'fireSchedule'>
 
 export interface ScheduleHooks {
   readonly wake: (kind: 'available' | 'changed') => void

@@ -4,9 +4,9 @@
  */
 import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
 import { isKerjaError, KerjaError } from '../../errors.js'
-import { executeIn, type ExecuteSql, textsOf } from './adapters.js'
+import { type ExecuteSql, executeIn, textsOf } from './adapters.js'
 import { createCommitWatch } from './commit-watch.js'
-import { isSpent, faultOf, sqlstateOf } from './faults.js'
+import { faultOf, isSpent, sqlstateOf } from './faults.js'
 import type { Lanes } from './lanes.js'
 import type { WakeKind } from './listeners.js'
 import { STORE_MARK } from './migrate.js'
@@ -61,7 +61,8 @@ export function createTransactions({ config, session, wake, lanes }: Transaction
     if (!standing.open)
       throw refuse('has no open transaction: each of its statements is committed alone', 'Begin one, and pass what runs its statements.')
     if (standing.read_only) throw refuse('is read-only', 'Begin it READ WRITE, on the primary.')
-    if (standing.store !== store || !store.startsWith(STORE_MARK)) throw refuse('is of another database', `Kerja's jobs are in ${location}: begin it there.`)
+    if (standing.store !== store || !store.startsWith(STORE_MARK))
+      throw refuse('is of another database', `Kerja's jobs are in ${location}: begin it there.`)
     return { execute, xid: standing.xid as string }
   }
 
@@ -125,7 +126,8 @@ function sessionIn(execute: ExecuteSql, { schema, now, close }: Session, locatio
 
 const wrap = (text: string): string => `SELECT row_to_json(q)::text AS row FROM (${text}) q`
 
-const inline = (text: string, values: readonly unknown[]): string => text.replace(/\$(\d+)/g, (_, position: string) => literalOf(values[Number(position) - 1]))
+const inline = (text: string, values: readonly unknown[]): string =>
+  text.replace(/\$(\d+)/g, (_, position: string) => literalOf(values[Number(position) - 1]))
 
 /** Of no type yet, so that it takes the one it is used as. A `?` or `:name` would be a parameter to some libraries. */
 function literalOf(value: unknown): string {

@@ -57,7 +57,8 @@ export function createWatchdog(open: () => Promise<Connection>): Watchdog {
       const active = new Set(rows.map(([pid]) => pid))
       await new Promise((resolve) => setTimeout(resolve, ARRIVAL_MS))
       for (const watched of due) {
-        if (calls.has(watched) && !active.has(watched.connection.pid)) watched.connection.abandon('the server is not at work on the call: its other end is gone')
+        if (calls.has(watched) && !active.has(watched.connection.pid))
+          watched.connection.abandon('the server is not at work on the call: its other end is gone')
       }
     } catch {
       // The server cannot be asked now; the call's own deadline stands.

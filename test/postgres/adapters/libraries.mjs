@@ -2,7 +2,7 @@
  * How an application opens a transaction with each library, and what it must not hand over instead of one. `run(act)` calls `act(tx)` in a
  * transaction, which is rolled back when that throws.
  */
-import { createPrisma } from './prisma-client.mjs'
+
 import { drizzle as drizzleOnPg } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzleOnPostgresJs } from 'drizzle-orm/postgres-js'
 import knex from 'knex'
@@ -10,6 +10,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgresJs from 'postgres'
 import { DataSource } from 'typeorm'
+import { createPrisma } from './prisma-client.mjs'
 
 /** Each returns { run, refused: values that are no transaction, close }. */
 export const LIBRARIES = {
