@@ -5,8 +5,9 @@ let own: TestServer | undefined
 
 export async function setup(): Promise<void> {
   try {
-    const url = (await runningServer()) ?? (own = await startServer()).url
-    process.env.KERJA_TEST_POSTGRES = url
+    const running = await runningServer()
+    if (running === null) own = await startServer()
+    process.env.KERJA_TEST_POSTGRES = running ?? own?.url
   } catch (error) {
     // Only the tests that need it fail, each with this.
     process.env.KERJA_TEST_POSTGRES_TROUBLE = `No PostgreSQL for the tests: ${error instanceof Error ? error.message : String(error)} ${REMEDY}`

@@ -1,6 +1,9 @@
 /** The names of the channels on which processes wake each other. */
 import { createHash } from 'node:crypto'
 
+export type WakeKind = 'available' | 'changed'
+export const WAKE_KINDS: readonly WakeKind[] = ['available', 'changed']
+
 const IDENTIFIER_BYTES_MAX = 63
 
 /** One per schema and kind; a name too long for PostgreSQL is replaced by a digest. */

@@ -38,9 +38,13 @@ export function createCommitWatch(session: Session): CommitWatch {
     session
       .query<[xid: string, status: string | null]>('SELECT x, pg_xact_status(x::xid8) FROM unnest($1::text[]) x', [xids])
       .then(
-        (rows) => rows.forEach(([xid, status]) => judge(xid, status)),
+        (rows) => {
+          for (const [xid, status] of rows) judge(xid, status)
+        },
         // The store is away; the next question may be answered.
-        () => xids.forEach((xid) => judge(xid, 'in progress')),
+        () => {
+          for (const xid of xids) judge(xid, 'in progress')
+        },
       )
       .finally(() => {
         timer = undefined

@@ -1,9 +1,10 @@
 /** How the parts of the backend reach the database: one statement at a time, on a pool that heals itself. */
 import { clockFrom } from '../../contract/clock.js'
 import { quoteIdentifier, type StoreConfig } from './options.js'
-import type { Pool, SessionLane } from './pool.js'
+import type { Pool } from './pool.js'
+import type { SessionLane } from './waiting.js'
 
-export type { SessionLane } from './pool.js'
+export type { SessionLane } from './waiting.js'
 
 export interface QueryOptions {
   /** Which share of the pool the statement may use: enqueues never stand in the way of settlements. Default `read`. */
