@@ -32,7 +32,11 @@ export function parseBackendUrl(url: string, folder: string): BackendAddress {
     throw new KerjaError('OPTION_INVALID', `The backend URL ${quote(maskUrl(url))} names no file. ${EXAMPLES}`, { details: { option: 'backend' } })
   }
   const path = resolve(folder, given)
-  return { scheme, key: `sqlite:${path}${query === '' ? '' : `?${query}`}`, options: { path, ...parseQuery(new URLSearchParams(query), SQLITE_QUERY, 'the sqlite: URL') } }
+  return {
+    scheme,
+    key: `sqlite:${path}${query === '' ? '' : `?${query}`}`,
+    options: { path, ...parseQuery(new URLSearchParams(query), SQLITE_QUERY, 'the sqlite: URL') },
+  }
 }
 
 /** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
@@ -54,7 +58,8 @@ export function checkBackendUrl(url: string): BackendAddress['scheme'] {
 
 /** The URL without what may be secret: user name, password and the values of its query. */
 export function maskUrl(url: string): string {
-  return url.replace(/\/\/[^/?#]*@/, '//***@').replace(/=[^&#]*/g, '=***')
+  // To the last @: a password may hold characters that should have been written otherwise, and is no less secret for it.
+  return url.replace(/\/\/.*@/s, '//***@').replace(/=[^&#]*/g, '=***')
 }
 
 function parsePostgresUrl(url: string): BackendAddress {

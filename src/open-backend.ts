@@ -43,7 +43,9 @@ export async function loadBackend({ backend, environmentFirst }: BackendChoice, 
   if (typeof given === 'object' && given !== null) return holdBackend(given)
   const url = given ?? environmentUrl()
   if (url !== null)
-    return holdAddress(parseBackendUrl(url, process.cwd()), logger, () => logger.debug('backend', { url: maskUrl(parseBackendUrl(url, process.cwd()).key) }))
+    return holdAddress(parseBackendUrl(url, process.cwd()), logger, () =>
+      logger.debug('backend', { url: maskUrl(parseBackendUrl(url, process.cwd()).key) }),
+    )
   const path = defaultFile(process.cwd())
   return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}`, options: { path } }, logger, () =>
     logger.info('no backend was named, so jobs are kept in a file', { path, setting: 'KERJA_URL or new Kerja({ backend })' }),

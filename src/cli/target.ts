@@ -41,7 +41,11 @@ export function resolveTarget({ cwd, flag, env, loaded }: TargetRequest): Target
 function named(options: KerjaOptions, source: string, backend: NonNullable<KerjaOptions['backend']>, folder: string): Target {
   if (typeof backend !== 'string') return { options: { ...options, backend }, source, location: backend.location, file: null, settings: {} }
   const address = parseBackendUrl(backend, folder)
-  const target = { options: { ...options, backend: address.key }, source, location: address.scheme === 'postgres' ? maskUrl(address.key) : address.key }
+  const target = {
+    options: { ...options, backend: address.key },
+    source,
+    location: address.scheme === 'postgres' ? maskUrl(address.key) : address.key,
+  }
   if (address.scheme === 'memory') return { ...target, file: null, settings: {} }
   if (address.scheme === 'postgres') {
     const { url: _, ...settings } = address.options
