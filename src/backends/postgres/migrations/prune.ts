@@ -7,7 +7,9 @@ export const pruneStatements = (schema: string): readonly string[] => [
   makePartitions(schema),
   dropPartitions(schema),
   prune(schema),
-  ...[`make_partitions_1(bigint)`, `drop_partitions_1(bigint)`, `prune_1(bigint, int)`].map((name) => `REVOKE EXECUTE ON FUNCTION ${schema}.${name} FROM PUBLIC`),
+  ...[`make_partitions_1(bigint)`, `drop_partitions_1(bigint)`, `prune_1(bigint, int)`].map(
+    (name) => `REVOKE EXECUTE ON FUNCTION ${schema}.${name} FROM PUBLIC`,
+  ),
 ]
 
 const DAY_MS = 86_400_000
@@ -27,10 +29,12 @@ const MINUTES_KEPT = 24 * 60
 const COUNTERS_MAX = 20_000
 
 /** The least UUIDv7 of an instant. */
-const firstId = (schema: string): string => `CREATE FUNCTION ${schema}.first_id_1(p_at bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS ${body(`
+const firstId = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.first_id_1(p_at bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS ${body(`
   SELECT (lpad(to_hex(greatest(p_at, 0)), 12, '0') || repeat('0', 20))::uuid`)}`
 
-const makePartitions = (schema: string): string => `CREATE FUNCTION ${schema}.make_partitions_1(p_now bigint) RETURNS void LANGUAGE plpgsql ${AS_OWNER} ${PATIENCE} AS ${body(`
+const makePartitions = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.make_partitions_1(p_now bigint) RETURNS void LANGUAGE plpgsql ${AS_OWNER} ${PATIENCE} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_start bigint;
@@ -51,13 +55,15 @@ BEGIN
 END`)}`
 
 /** Rows of one partition at \`v_part\` by their retention, found by index: over \`lanes\` and states, never by a scan of the partition. */
-const byRetention = (schema: string, select: string): string => `' || ${quoteLiteral(`SELECT ${select} FROM ${schema}.lanes l CROSS JOIN (VALUES (2), (3), (4)) s(state) CROSS JOIN LATERAL `)} || '`
+const byRetention = (schema: string, select: string): string =>
+  `' || ${quoteLiteral(`SELECT ${select} FROM ${schema}.lanes l CROSS JOIN (VALUES (2), (3), (4)) s(state) CROSS JOIN LATERAL `)} || '`
 
 /**
  * Drops the days of which nothing is left within its retention. A few stragglers, such as failed jobs that are kept for longer, are moved to the
  * default partition first. How many ended jobs went.
  */
-const dropPartitions = (schema: string): string => `CREATE FUNCTION ${schema}.drop_partitions_1(p_now bigint) RETURNS bigint LANGUAGE plpgsql ${AS_OWNER} ${PATIENCE} AS ${body(`
+const dropPartitions = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.drop_partitions_1(p_now bigint) RETURNS bigint LANGUAGE plpgsql ${AS_OWNER} ${PATIENCE} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_name text;
@@ -73,12 +79,12 @@ BEGIN
       || ' h WHERE h.lane = l.id AND h.state = s.state AND h.prune_at > $1 LIMIT ${STRAGGLERS_MAX + 1}) h) c' INTO v_left USING v_now;
     CONTINUE WHEN v_left > ${STRAGGLERS_MAX};
     BEGIN
-      EXECUTE 'ALTER TABLE ${schema}.history DETACH PARTITION ' || v_part;
-      IF v_left > 0 THEN EXECUTE 'INSERT INTO ${schema}.history SELECT * FROM ' || v_part || ' WHERE prune_at > $1' USING v_now; END IF;
+      EXECUTE 'ALTER TABLE ' || ${quoteLiteral(schema)} || '.history DETACH PARTITION ' || v_part;
+      IF v_left > 0 THEN EXECUTE 'INSERT INTO ' || ${quoteLiteral(schema)} || '.history SELECT * FROM ' || v_part || ' WHERE prune_at > $1' USING v_now; END IF;
       EXECUTE 'SELECT count(*) FROM ' || v_part || ' WHERE prune_at <= $1' INTO v_gone USING v_now;
-      EXECUTE 'DELETE FROM ${schema}.attempts a USING ' || v_part || ' h WHERE h.seq = a.seq AND h.prune_at <= $1' USING v_now;
-      EXECUTE 'DELETE FROM ${schema}.logs g USING ' || v_part || ' h WHERE h.seq = g.seq AND h.prune_at <= $1' USING v_now;
-      EXECUTE 'DELETE FROM ${schema}.progress p USING ' || v_part || ' h WHERE h.seq = p.seq AND h.prune_at <= $1' USING v_now;
+      EXECUTE 'DELETE FROM ' || ${quoteLiteral(schema)} || '.attempts a USING ' || v_part || ' h WHERE h.seq = a.seq AND h.prune_at <= $1' USING v_now;
+      EXECUTE 'DELETE FROM ' || ${quoteLiteral(schema)} || '.logs g USING ' || v_part || ' h WHERE h.seq = g.seq AND h.prune_at <= $1' USING v_now;
+      EXECUTE 'DELETE FROM ' || ${quoteLiteral(schema)} || '.progress p USING ' || v_part || ' h WHERE h.seq = p.seq AND h.prune_at <= $1' USING v_now;
       EXECUTE 'DROP TABLE ' || v_part;
       v_dropped := v_dropped + v_gone;
     EXCEPTION WHEN lock_not_available THEN
@@ -90,7 +96,8 @@ BEGIN
 END`)}`
 
 /** Up to \`p_limit\` ended jobs past their retention, after the days that can go whole; with them keys and counters that have run out. */
-const prune = (schema: string): string => `CREATE FUNCTION ${schema}.prune_1(p_now bigint, p_limit int) RETURNS int LANGUAGE plpgsql ${AS_OWNER} SET enable_seqscan = off AS ${body(`
+const prune = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.prune_1(p_now bigint, p_limit int) RETURNS int LANGUAGE plpgsql ${AS_OWNER} SET enable_seqscan = off AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_count bigint;
