@@ -54,7 +54,11 @@ export function createClaims(session: Session, lanes: Lanes): Claims {
   const bothSql = `SELECT * FROM ${schema}.settle_and_claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 
   /** One call. Null when lanes were missing: they are known now. */
-  async function call(request: ClaimRequest, swept: boolean, settle: SettleCall | null): Promise<{ claimed: ClaimResult | null; answer: string | null }> {
+  async function call(
+    request: ClaimRequest,
+    swept: boolean,
+    settle: SettleCall | null,
+  ): Promise<{ claimed: ClaimResult | null; answer: string | null }> {
     const startedAt = performance.now()
     if (swept) floors.lift()
     const open = openLanes(lanes.all(), request)
