@@ -21,6 +21,7 @@ import { scheduleTopic } from './schedule.js'
 import { settleTopic } from './settle.js'
 import type { ConformanceCase } from './suite.js'
 import { transactionTopic } from './transaction.js'
+import { transferTopic } from './transfer.js'
 import { uniqueTopic } from './unique.js'
 import { wakeTopic } from './wake.js'
 import { workersTopic } from './workers.js'
@@ -47,6 +48,7 @@ export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
   pruneTopic,
   wakeTopic,
   transactionTopic,
+  transferTopic,
   concurrencyTopic,
   closingTopic,
 ]
