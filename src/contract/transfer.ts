@@ -20,10 +20,7 @@ export interface Transfer {
   /** Removes jobs that another store has accepted, with their traces but not their idempotency keys. One result per job, in order. */
   leave(departures: readonly Departure[]): Promise<readonly LeaveResult[]>
   /** The idempotency keys that stand. */
-  keys(request: { readonly limit: number; readonly cursor: string | null }): Promise<{
-    readonly keys: readonly StandingKey[]
-    readonly next: string | null
-  }>
+  keys(request: { readonly limit: number; readonly cursor: string | null }): Promise<KeyPage>
   /** Those that stand here already, for whatever job, stay as they are. */
   acceptKeys(keys: readonly StandingKey[]): Promise<void>
   /** Makes schedules of another store this store's own. `kept`: one of that name has ticked here, or has another rule, and stays as it is. */
@@ -46,6 +43,11 @@ export interface TakeRequest extends PageRequest {
 /** What a page costs is bounded, so that it may be short or empty although jobs follow: only a `next` of null is the end. */
 export interface CarriedPage {
   readonly jobs: readonly CarriedJob[]
+  readonly next: string | null
+}
+
+export interface KeyPage {
+  readonly keys: readonly StandingKey[]
   readonly next: string | null
 }
 

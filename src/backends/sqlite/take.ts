@@ -1,6 +1,6 @@
 /** Jobs on their way to another store: read in order of arrival, taken, and removed once they are there. */
 import type { AttemptRecord } from '../../contract/job.js'
-import type { CarriedJob, CarriedPage, Departure, LeaveResult, PageRequest, StandingKey, TakeRequest } from '../../contract/transfer.js'
+import type { CarriedJob, CarriedPage, Departure, KeyPage, LeaveResult, PageRequest, StandingKey, TakeRequest } from '../../contract/transfer.js'
 import type { CarriedRow } from './carried-rows.js'
 import { CARRIED_COLUMNS, CARRIED_TABLES, carriedOf } from './carried-rows.js'
 import type { StoreContext } from './context.js'
@@ -13,7 +13,7 @@ export interface Take {
   take(request: TakeRequest): CarriedPage
   ended(request: PageRequest): CarriedPage
   leave(departures: readonly Departure[]): LeaveResult[]
-  keys(limit: number, cursor: string | null): { readonly keys: StandingKey[]; readonly next: string | null }
+  keys(limit: number, cursor: string | null): KeyPage
 }
 
 /** Numbers that one page looks through: jobs of other states may lie between. */

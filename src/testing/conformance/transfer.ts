@@ -239,7 +239,11 @@ export const transferTopic = topic('transfer', ['transfer', 'ledger', 'keys', 'c
     const record = await job(lost)
     assert.deepEqual([record.state, record.reason, record.payload], ['cancelled', `superseded by ${winner}`, '{"lost":true}'])
     assert.equal((await job(winner)).state, 'available')
-    assert.deepEqual(await queue.push([newJob({ idempotency: idempotency() })]), [{ status: 'duplicate', id: winner }], 'it stands for the request now')
+    assert.deepEqual(
+      await queue.push([newJob({ idempotency: idempotency() })]),
+      [{ status: 'duplicate', id: winner }],
+      'it stands for the request now',
+    )
   })
 
   check('one whose request was made here already is recorded with the name of the winner', async (stage) => {
