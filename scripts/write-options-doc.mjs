@@ -1,6 +1,7 @@
 // Writes docs/options.md from the defaults of the built library. With --check it only compares, and fails when the page has drifted.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { POSTGRES_DEFAULTS } from '../dist/backends/postgres/options.js'
 import { SQLITE_DEFAULTS } from '../dist/backends/sqlite/options.js'
 import { formatDuration } from '../dist/core/duration.js'
 import { DEFAULTS } from '../dist/core/options.js'
@@ -178,6 +179,20 @@ const SQLITE = {
   },
 }
 
+const POSTGRES = {
+  title: 'The PostgreSQL backend',
+  text: 'Set in `postgres({ … })` from `kerja/postgres`, or in the URL: `postgres://…/app?schema=jobs`. See the [guide](guides/postgresql.md).',
+  options: {
+    schema: { where: 'schema', means: 'The schema of the tables of Kerja, made when missing. Two schemas are two stores.' },
+    connections: {
+      where: 'connections',
+      means: 'Connections of this process for work, at most. From 2 to 100. One more listens, and the lease thread of each worker has its own.',
+    },
+    listen: { where: 'listen', means: 'Whether to LISTEN for wake-ups of other processes. `false`: polling alone, once a second.' },
+    callTimeoutMs: { where: 'callTimeout', means: 'How long a call may take before its connection is given up as dead. From 1s to 10m.' },
+  },
+}
+
 /** Options without a value in the defaults. */
 const WITHOUT_DEFAULT = `
 These have no value by default:
@@ -193,6 +208,9 @@ These have no value by default:
 | \`driver\` | \`sqlite\` | \`node:sqlite\` or \`better-sqlite3\`. Without it: the first safe one, in this order. |
 | \`allowUnsafeSqlite\` | \`sqlite\` | \`true\` accepts a SQLite version with the WAL-reset defect. |
 | \`allowNetworkFilesystem\` | \`sqlite\` | \`true\` accepts a file on a network filesystem that one machine alone uses. |
+| \`url\` | \`postgres\` | \`postgres://user:password@host:5432/database\`, with the query parameters of libpq. |
+| \`ssl\` | \`postgres\` | Passed to TLS as it is, such as \`{ ca }\`. Without it: what the URL says. |
+| \`logger\` | \`postgres\` | Gets one line when wake-ups do not arrive. \`new Kerja\` passes its own where the backend is a URL. |
 `
 
 const INTRO = `# Options, defaults and limits
@@ -265,7 +283,7 @@ function render() {
   const unknown = Object.keys(DEFAULTS).filter((group) => GROUPS[group] === undefined)
   if (unknown.length > 0) throw new Error(`DEFAULTS has groups that scripts/write-options-doc.mjs does not know: ${unknown}`)
   const sections = Object.keys(GROUPS).map((group) => section(DEFAULTS[group], GROUPS[group], group))
-  return `${[INTRO, ...sections, section(SQLITE_DEFAULTS, SQLITE, 'SQLITE_DEFAULTS')].join('\n')}${WITHOUT_DEFAULT}`
+  return `${[INTRO, ...sections, section(SQLITE_DEFAULTS, SQLITE, 'SQLITE_DEFAULTS'), section(POSTGRES_DEFAULTS, POSTGRES, 'POSTGRES_DEFAULTS')].join('\n')}${WITHOUT_DEFAULT}`
 }
 
 const page = render()

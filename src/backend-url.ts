@@ -7,17 +7,24 @@ import { KerjaError, quote } from './errors.js'
 export type BackendAddress =
   | { readonly scheme: 'memory'; readonly key: string }
   | { readonly scheme: 'sqlite'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly path: string } }
+  | { readonly scheme: 'postgres'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
 
 // Known by name, so that the message can say more than «unknown».
-const NOT_YET = ['postgres', 'postgresql', 'amqp', 'amqps', 'sqs', 'redis', 'rediss', 'mysql', 'mongodb']
+const NOT_YET = ['amqp', 'amqps', 'sqs', 'redis', 'rediss', 'mysql', 'mongodb']
 const SQLITE_QUERY = ['synchronous', 'driver', 'lockTimeout', 'allowUnsafeSqlite', 'allowNetworkFilesystem']
-const EXAMPLES = "Use 'sqlite:jobs.db' (a file) or 'memory:' (this process only)."
+/** Kerja's own; taken out before the URL goes to the client library. */
+const POSTGRES_QUERY = ['schema', 'connections', 'listen', 'callTimeout']
+/** What the client library understands. */
+const LIBPQ_QUERY = ['host', 'port', 'user', 'password', 'dbname', 'ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'uselibpqcompat']
+const LIBPQ_SESSION_QUERY = ['application_name', 'fallback_application_name', 'client_encoding', 'options', 'keepalives']
+const EXAMPLES = "Use 'sqlite:jobs.db' (a file), 'postgres://user:password@host/database' or 'memory:' (this process only)."
 
 /** `folder` is what relative paths are relative to. @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function parseBackendUrl(url: string, folder: string): BackendAddress {
   const scheme = checkBackendUrl(url)
   const rest = url.slice(scheme.length + 1)
   if (scheme === 'memory') return { scheme, key: `memory:${rest}` }
+  if (scheme === 'postgres') return parsePostgresUrl(url)
   const [location = '', query = ''] = rest.split('?', 2)
   // `sqlite:///abs` and `sqlite://rel` as others write them.
   const given = location.startsWith('//') ? location.slice(2) : location
@@ -25,13 +32,18 @@ export function parseBackendUrl(url: string, folder: string): BackendAddress {
     throw new KerjaError('OPTION_INVALID', `The backend URL ${quote(maskUrl(url))} names no file. ${EXAMPLES}`, { details: { option: 'backend' } })
   }
   const path = resolve(folder, given)
-  return { scheme, key: `sqlite:${path}${query === '' ? '' : `?${query}`}`, options: { path, ...parseQuery(query) } }
+  return {
+    scheme,
+    key: `sqlite:${path}${query === '' ? '' : `?${query}`}`,
+    options: { path, ...parseQuery(new URLSearchParams(query), SQLITE_QUERY, 'the sqlite: URL') },
+  }
 }
 
 /** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
 export function checkBackendUrl(url: string): BackendAddress['scheme'] {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  if (scheme === 'sqlite' || scheme === 'memory') return scheme
+  if (scheme === 'sqlite' || scheme === 'memory' || scheme === 'postgres') return scheme
+  if (scheme === 'postgresql') return 'postgres'
   const shown = quote(maskUrl(url))
   if (scheme !== undefined && NOT_YET.includes(scheme)) {
     throw new KerjaError('BACKEND_UNKNOWN', `The backend ${shown} is of a kind this version of Kerja has no backend for. ${EXAMPLES}`, {
@@ -46,13 +58,34 @@ export function checkBackendUrl(url: string): BackendAddress['scheme'] {
 
 /** The URL without what may be secret: user name, password and the values of its query. */
 export function maskUrl(url: string): string {
-  return url.replace(/\/\/[^/?#]*@/, '//***@').replace(/=[^&#]*/g, '=***')
+  // To the last @: a password may hold characters that should have been written otherwise, and is no less secret for it.
+  return url.replace(/\/\/.*@/s, '//***@').replace(/=[^&#]*/g, '=***')
 }
 
-function parseQuery(query: string): Readonly<Record<string, unknown>> {
+function parsePostgresUrl(url: string): BackendAddress {
+  if (!URL.canParse(url)) {
+    const remedy = 'Characters like @ : / # in a password must be written as %40 %3A %2F %23.'
+    throw new KerjaError('OPTION_INVALID', `The backend URL ${quote(maskUrl(url))} cannot be read. ${remedy}`, { details: { option: 'backend' } })
+  }
+  const parsed = new URL(url)
+  const own = new URLSearchParams()
+  for (const [name, value] of [...parsed.searchParams]) {
+    if (LIBPQ_QUERY.includes(name) || LIBPQ_SESSION_QUERY.includes(name)) continue
+    own.append(name, value)
+    parsed.searchParams.delete(name)
+  }
+  const options = parseQuery(own, POSTGRES_QUERY, 'the postgres: URL')
+  parsed.protocol = 'postgres:'
+  const address = parsed.href
+  own.sort()
+  for (const [name, value] of own) parsed.searchParams.append(name, value)
+  return { scheme: 'postgres', key: parsed.href, options: { ...options, url: address } }
+}
+
+function parseQuery(query: URLSearchParams, known: readonly string[], where: string): Readonly<Record<string, unknown>> {
   const options: Record<string, unknown> = {}
-  for (const [name, value] of new URLSearchParams(query)) options[name] = toValue(value)
-  rejectUnknown(options, SQLITE_QUERY, 'the sqlite: URL')
+  for (const [name, value] of query) options[name] = name === 'schema' ? value : toValue(value)
+  rejectUnknown(options, known, where)
   return options
 }
 

@@ -16,9 +16,11 @@ export const ERROR_CODES = Object.freeze({
   DRIVER_UNSAFE: 'The installed client library has a known data-corrupting defect.',
   STORE_LOCKED: 'Another connection holds the write lock for too long.',
   STORE_FULL: 'The disk (or the size limit) of the store is full.',
-  STORE_CORRUPT: 'The store file is damaged or is not a database.',
+  STORE_CORRUPT: 'The store is damaged, was changed by hand, or is no database.',
   STORE_READ_ONLY: 'The store file or its folder cannot be written.',
   STORE_NETWORK_FILESYSTEM: 'The store file lies on a network filesystem, where SQLite WAL loses data.',
+  STORE_DENIED: 'The database user lacks a right that Kerja needs.',
+  STORE_REFUSED: 'The store cannot hold a value of this call.',
   STORE_VERSION: 'The store was migrated by a newer version of Kerja.',
   TRANSACTION_INVALID: 'The value given as `tx` is not an open transaction on the backend’s own database.',
   PAYLOAD_INVALID: 'The payload does not match the schema of its job.',
@@ -204,6 +206,7 @@ const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Obje
   STORE_CORRUPT: 'stays',
   STORE_READ_ONLY: 'stays',
   STORE_NETWORK_FILESYSTEM: 'stays',
+  STORE_DENIED: 'stays',
   STORE_VERSION: 'stays',
 })
 

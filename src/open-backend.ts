@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type BackendAddress, parseBackendUrl } from './backend-url.js'
+import { type BackendAddress, maskUrl, parseBackendUrl } from './backend-url.js'
 import type { Backend } from './contract/backend.js'
 import { KerjaError } from './errors.js'
 import type { Logger } from './observe/logger.js'
@@ -43,9 +43,11 @@ export async function loadBackend({ backend, environmentFirst }: BackendChoice, 
   if (typeof given === 'object' && given !== null) return holdBackend(given)
   const url = given ?? environmentUrl()
   if (url !== null)
-    return holdAddress(parseBackendUrl(url, process.cwd()), () => logger.debug('backend', { url: parseBackendUrl(url, process.cwd()).key }))
+    return holdAddress(parseBackendUrl(url, process.cwd()), logger, () =>
+      logger.debug('backend', { url: maskUrl(parseBackendUrl(url, process.cwd()).key) }),
+    )
   const path = defaultFile(process.cwd())
-  return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}`, options: { path } }, () =>
+  return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}`, options: { path } }, logger, () =>
     logger.info('no backend was named, so jobs are kept in a file', { path, setting: 'KERJA_URL or new Kerja({ backend })' }),
   )
 }
@@ -72,12 +74,12 @@ export function projectRoot(from: string): string {
   }
 }
 
-async function holdAddress(address: BackendAddress, onFirst: () => void): Promise<HeldBackend> {
+async function holdAddress(address: BackendAddress, logger: Logger, onFirst: () => void): Promise<HeldBackend> {
   const { byKey } = engines()
   let engine = byKey.get(address.key)
   if (engine === undefined) {
     onFirst()
-    engine = { backend: importBackend(address), holderCount: 0 }
+    engine = { backend: importBackend(address, logger), holderCount: 0 }
     byKey.set(address.key, engine)
   }
   return hold(engine, () => byKey.get(address.key) === engine && byKey.delete(address.key))
@@ -111,8 +113,9 @@ async function hold(engine: Engine, forget: () => void): Promise<HeldBackend> {
   }
 }
 
-async function importBackend(address: BackendAddress): Promise<Backend> {
+async function importBackend(address: BackendAddress, logger: Logger): Promise<Backend> {
   if (address.scheme === 'memory') return (await import('./backends/memory/index.js')).memory()
+  if (address.scheme === 'postgres') return (await import('./backends/postgres/index.js')).postgres({ ...address.options, logger })
   return (await import('./backends/sqlite/index.js')).sqlite(address.options)
 }
 

@@ -20,7 +20,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
-  'open-backend.ts': ['backend-url.ts', 'contract', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite'],
+  'backends/postgres': ['contract', 'core', 'errors.ts'],
+  'open-backend.ts': ['backend-url.ts', 'contract', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite', 'backends/postgres'],
   'backend-url.ts': ['core', 'errors.ts'],
   'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'observe', 'worker', 'open-backend.ts'],
   'index.ts': ['client', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
@@ -32,6 +33,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],
   define: ['@standard-schema/spec'],
   cli: ['commander', 'jiti'],
+  'backends/postgres': ['pg'],
 }
 /** Runs in a browser. */
 const NODE_FREE = ['core', 'define', 'errors.ts']

@@ -127,6 +127,10 @@ const PUBLIC: Readonly<Record<string, Names>> = {
     values: ['sqlite'],
     types: ['SqliteOptions'],
   },
+  './postgres': {
+    values: ['postgres'],
+    types: ['PostgresOptions'],
+  },
   './memory': {
     values: ['memory'],
     types: ['MemoryOptions'],

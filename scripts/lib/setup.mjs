@@ -29,6 +29,17 @@ export function ensureDependencies() {
   run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-fund', '--no-audit'])
 }
 
+/** The libraries whose transactions Kerja joins. They are large and only their own test needs them, so the root install leaves them out. */
+export function ensureAdapters() {
+  const folder = join(root, 'test/postgres/adapters')
+  const lock = join(folder, 'package-lock.json')
+  const installed = join(folder, 'node_modules', '.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
+  console.error('Installing the libraries of test/postgres/adapters (npm ci).')
+  // Nothing there is built from source: install scripts are not needed.
+  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit'], { cwd: folder })
+}
+
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return

@@ -1,6 +1,6 @@
 /** Which backend a command talks to, and who said so: flag over environment over configuration over the default file. */
 import { basename, dirname } from 'node:path'
-import { parseBackendUrl } from '../backend-url.js'
+import { maskUrl, parseBackendUrl } from '../backend-url.js'
 import type { KerjaOptions } from '../index.js'
 import { defaultFile } from '../open-backend.js'
 import type { LoadedConfig } from './config.js'
@@ -41,8 +41,16 @@ export function resolveTarget({ cwd, flag, env, loaded }: TargetRequest): Target
 function named(options: KerjaOptions, source: string, backend: NonNullable<KerjaOptions['backend']>, folder: string): Target {
   if (typeof backend !== 'string') return { options: { ...options, backend }, source, location: backend.location, file: null, settings: {} }
   const address = parseBackendUrl(backend, folder)
-  const target = { options: { ...options, backend: address.key }, source, location: address.key }
+  const target = {
+    options: { ...options, backend: address.key },
+    source,
+    location: address.scheme === 'postgres' ? maskUrl(address.key) : address.key,
+  }
   if (address.scheme === 'memory') return { ...target, file: null, settings: {} }
+  if (address.scheme === 'postgres') {
+    const { url: _, ...settings } = address.options
+    return { ...target, file: null, settings }
+  }
   const { path, ...settings } = address.options
   return { ...target, file: path, settings }
 }

@@ -5,10 +5,78 @@ import type { Outcome } from '../core/outcome.js'
 import type { Priority } from '../core/state.js'
 import type { OutputOf, Schema } from './schema.js'
 
-/** An open transaction of the application's own database. Pools are not transactions: they have no `prepare`. */
-export interface TransactionHandle {
+/**
+ * An open transaction of the application, on the database that Kerja's jobs are in. Pools and root objects are left out: they run each statement
+ * on whichever connection is free. Where types cannot tell, the call does (TRANSACTION_INVALID).
+ */
+export type TransactionHandle =
+  | SqliteTransaction
+  | PgTransaction
+  | PostgresJsTransaction
+  | KnexTransaction
+  | KyselyTransaction
+  | DrizzleTransaction
+  | PrismaTransaction
+  | TypeOrmManager
+  | TypeOrmQueryRunner
+
+/** Whatever its parameters are. */
+type Method = (...given: never[]) => unknown
+
+/** A better-sqlite3 or node:sqlite database with a transaction open. */
+export interface SqliteTransaction {
   prepare(sql: string): { all(...parameters: never[]): unknown[]; run(...parameters: never[]): unknown }
   exec(sql: string): unknown
+}
+
+/** A client of pg on which `BEGIN` was run. */
+export interface PgTransaction {
+  readonly query: Method
+  readonly escapeIdentifier: Method
+}
+
+/** The `sql` of `sql.begin(async (sql) => …)` of postgres.js. */
+export interface PostgresJsTransaction {
+  readonly unsafe: Method
+  readonly savepoint: Method
+}
+
+/** The `trx` of `knex.transaction(async (trx) => …)`. */
+export interface KnexTransaction {
+  readonly raw: Method
+  readonly commit: Method
+  readonly rollback: Method
+}
+
+/** The `trx` of `db.transaction().execute(async (trx) => …)` of Kysely. */
+export interface KyselyTransaction {
+  readonly executeQuery: Method
+  readonly isTransaction: true
+}
+
+/** The `tx` of `db.transaction(async (tx) => …)` of Drizzle on PostgreSQL. */
+export interface DrizzleTransaction {
+  readonly execute: Method
+  readonly rollback: Method
+}
+
+/** The `tx` of `prisma.$transaction(async (tx) => …)`. */
+export interface PrismaTransaction {
+  readonly $queryRawUnsafe: Method
+  readonly $connect?: never
+}
+
+/** The `manager` of `dataSource.transaction(async (manager) => …)` of TypeORM. */
+export interface TypeOrmManager {
+  readonly query: Method
+  readonly getRepository: Method
+  readonly manager?: never
+}
+
+/** A query runner of TypeORM with a transaction open. */
+export interface TypeOrmQueryRunner {
+  readonly query: Method
+  readonly startTransaction: Method
 }
 
 export interface BackoffOptions {

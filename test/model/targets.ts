@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Backend, ManualClock } from 'kerja/backend'
 import { memory } from 'kerja/memory'
+import { postgres } from 'kerja/postgres'
 import { sqlite } from 'kerja/sqlite'
+import { postgresUrl } from '../support/postgres.js'
+import { giveBack, takeSchema } from '../support/postgres-schemas.js'
 
 export interface ModelTarget {
   readonly name: string
@@ -16,6 +19,7 @@ export interface ModelTarget {
 export const MODEL_TARGETS: readonly ModelTarget[] = [
   { name: 'memory', runs: 1_000, open: (clock) => memory({ clock }) },
   { name: 'sqlite', runs: 40, open: openSqlite },
+  { name: 'postgres', runs: 40, open: openPostgres },
 ]
 
 function openSqlite(clock: ManualClock): Backend {
@@ -26,6 +30,18 @@ function openSqlite(clock: ManualClock): Backend {
     async close() {
       await backend.close()
       rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function openPostgres(clock: ManualClock): Backend {
+  const schema = takeSchema()
+  const backend = postgres({ url: postgresUrl(), schema, clock, connections: 2 })
+  return {
+    ...backend,
+    async close() {
+      await backend.close()
+      await giveBack(schema)
     },
   }
 }

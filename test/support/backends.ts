@@ -6,6 +6,7 @@ import type { Backend, StoreClock } from 'kerja/backend'
 import { memory } from 'kerja/memory'
 import { sqlite } from 'kerja/sqlite'
 import { onTestFinished } from 'vitest'
+import { temporaryPostgres } from './postgres.js'
 
 export interface TestBackend {
   readonly name: string
@@ -16,6 +17,7 @@ export interface TestBackend {
 export const BACKENDS: readonly TestBackend[] = [
   { name: 'memory', open: (clock) => memory(clock === undefined ? {} : { clock }) },
   { name: 'sqlite', open: (clock) => sqlite({ path: temporaryStore(), ...(clock === undefined ? {} : { clock }) }) },
+  { name: 'postgres', open: (clock) => temporaryPostgres(clock === undefined ? {} : { clock }) },
 ]
 
 /** The path of a store file that is removed after the test. */

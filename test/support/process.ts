@@ -11,7 +11,15 @@ export interface WorkerProcess {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-export function startWorkerProcess(parameters: { readonly path: string; readonly mode: string; readonly shutdownGrace?: string }): WorkerProcess {
+/** `path`: of a SQLite file; `postgres`: options of that backend. */
+export interface WorkerProcessParameters {
+  readonly path?: string
+  readonly postgres?: { readonly url: string; readonly schema: string }
+  readonly mode: string
+  readonly shutdownGrace?: string
+}
+
+export function startWorkerProcess(parameters: WorkerProcessParameters): WorkerProcess {
   const script = new URL('./worker-process.mjs', import.meta.url).pathname
   const child = spawn(process.execPath, [script, JSON.stringify(parameters)], { stdio: ['ignore', 'pipe', 'ignore'] })
   onTestFinished(() => void child.kill('SIGKILL'))

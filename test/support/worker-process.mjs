@@ -1,9 +1,10 @@
-// A worker in a process of its own: node worker-process.mjs '{"path":…,"mode":…}'. Says on stdout what the test waits for, a word a line.
+// A worker in a process of its own: node worker-process.mjs '{"path":…,"mode":…}', or "postgres": its options. Says on stdout what the test waits for, a word a line.
 import { Kerja } from 'kerja'
 import { defineJob, type } from 'kerja/define'
+import { postgres } from 'kerja/postgres'
 import { sqlite } from 'kerja/sqlite'
 
-const { path, mode, shutdownGrace = '10s' } = JSON.parse(process.argv[2])
+const { path, postgres: store, mode, shutdownGrace = '10s' } = JSON.parse(process.argv[2])
 const say = (word) => process.stdout.write(`${word}\n`)
 const forever = () => new Promise(() => setInterval(() => undefined, 60_000))
 
@@ -33,7 +34,7 @@ const handlers = {
   },
 }
 
-const kerja = new Kerja({ backend: sqlite(path), logger: 'silent' })
+const kerja = new Kerja({ backend: store === undefined ? sqlite(path) : postgres(store), logger: 'silent' })
 const job = defineJob({ kind: 'test.job', payload: type() })
 kerja.events.on('worker.started', () => say('started'))
 await kerja.worker({ handlers: [job.handle(handlers[mode])], shutdownGrace }).run()
