@@ -1,19 +1,22 @@
-/** The conformance suite on a PostgreSQL server: a schema of its own for each case. */
+/** The conformance suite on a PostgreSQL server: a schema for each case, empty when it begins. */
 import { type Backend, createManualClock } from 'kerja/backend'
 import { postgres } from 'kerja/postgres'
 import { runBackendConformance } from 'kerja/testing/conformance'
 import pg from 'pg'
 import { describe, it } from 'vitest'
-import { newSchema, removeLater } from '../support/postgres.js'
+import { emptySchema, newSchema, removeLater } from '../support/postgres.js'
 
 /** `findUrl` is asked in each case. */
 export function runOnPostgres(name: string, findUrl: () => string): ReturnType<typeof runBackendConformance> {
+  // Making one takes longer than most cases, so that it serves again.
+  const free: string[] = []
   return runBackendConformance({
     name,
     capabilities: postgres({ url: 'postgres://unused' }).capabilities,
     test: { describe, it },
     async open() {
-      const [url, schema] = [findUrl(), newSchema()]
+      const url = findUrl()
+      const schema = free.pop() ?? newSchema()
       removeLater(schema, url)
       const clock = createManualClock(Date.UTC(2026, 0, 1))
       const backends: Backend[] = []
@@ -37,6 +40,8 @@ export function runOnPostgres(name: string, findUrl: () => string): ReturnType<t
         async close() {
           await Promise.all(clients.map((client) => client.end()))
           await Promise.all(backends.map((backend) => backend.close()))
+          await emptySchema(schema, url)
+          free.push(schema)
         },
       }
     },
