@@ -2,7 +2,7 @@
 import { randomFillSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { type BackendAddress, parseBackendUrl } from '../../backend-url.js'
+import { type BackendAddress, maskUrl, parseBackendUrl } from '../../backend-url.js'
 import { createIdGenerator } from '../../core/id.js'
 import { DEFAULTS } from '../../core/options.js'
 import { countKeys, type MoveReport, move, survey } from '../../forwarder/move.js'
@@ -52,7 +52,7 @@ export function registerMove(program: Command): void {
       const cli = createCli(command)
       const logger = createCliLogger(cli.output)
       const [from, to] = [addressOf(options.from, '--from', cli.cwd), addressOf(options.to, '--to', cli.cwd)]
-      if (from.key === to.key) throw new CliError('USAGE', `--from and --to name the same store, ${from.key}. Name two different ones.`)
+      if (from.key === to.key) throw new CliError('USAGE', `--from and --to name the same store, ${maskUrl(from.key)}. Name two different ones.`)
       await withBackend(from, logger, async (source) => {
         await refuseEmpty(source)
         await withBackend(to, logger, (target) =>

@@ -1,5 +1,6 @@
 /** Every topic, in the order a reader would learn the contract. */
 
+import { acceptTopic } from './accept.js'
 import { cancelTopic } from './cancel.js'
 import { claimTopic } from './claim.js'
 import { closingTopic } from './closing.js'
@@ -49,6 +50,7 @@ export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
   wakeTopic,
   transactionTopic,
   transferTopic,
+  acceptTopic,
   concurrencyTopic,
   closingTopic,
 ]
