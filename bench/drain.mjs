@@ -1,10 +1,6 @@
 /** One worker process empties a full queue of no-op jobs. */
 import { bullmq, kerja, raw } from './lib/contenders.mjs'
-import { residentMiBMax, startCpuMeter } from './lib/meters.mjs'
-import { produceInBulk } from './lib/produce.mjs'
-import { startRole } from './lib/role.mjs'
-
-const CONCURRENCY = 100
+import { drainScenario } from './lib/scenarios/drain.mjs'
 
 export const name = 'drain'
 export const title = 'Drain, no-op async jobs, concurrency 100'
@@ -24,25 +20,4 @@ export const goals = [
   { metric: 'cpu', of: 'kerja', atMost: 0.3 },
 ]
 
-export const roles = {
-  async fill(_parent, contender, count) {
-    const system = await contenders[contender].load()
-    const producer = await system.openProducer()
-    await produceInBulk(producer, { count })
-    await producer.close()
-  },
-  async drain(_parent, contender, count) {
-    const system = await contenders[contender].load()
-    const readCpu = await startCpuMeter(system)
-    const startedAt = performance.now()
-    await system.drain({ count, concurrency: CONCURRENCY })
-    const seconds = (performance.now() - startedAt) / 1000
-    const cpuSeconds = await readCpu()
-    return { rate: count / seconds, cpu: (cpuSeconds / count) * 10_000, resident: residentMiBMax() }
-  },
-}
-
-export async function run(contender, size) {
-  await startRole(name, 'fill', [contender, size]).result
-  return startRole(name, 'drain', [contender, size]).result
-}
+export const { roles, run } = drainScenario(name, contenders)

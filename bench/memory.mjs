@@ -1,8 +1,8 @@
 /** What a worker's memory does over a million jobs. */
 import { kerja } from './lib/contenders.mjs'
 import { residentMiB } from './lib/meters.mjs'
-import { produceInBulk } from './lib/produce.mjs'
 import { startRole } from './lib/role.mjs'
+import { fillRole } from './lib/scenarios/fill.mjs'
 import { slope } from './lib/statistics.mjs'
 
 const CONCURRENCY = 100
@@ -28,11 +28,7 @@ export const goals = [
 export const timeoutMs = 300_000
 
 export const roles = {
-  async fill(_parent, contender, count) {
-    const producer = await (await contenders[contender].load()).openProducer()
-    await produceInBulk(producer, { count })
-    await producer.close()
-  },
+  fill: fillRole(contenders),
   async drain(_parent, contender, { count, sampleEvery }) {
     const system = await contenders[contender].load()
     const start = residentMiB()

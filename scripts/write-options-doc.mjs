@@ -81,8 +81,9 @@ const GROUPS = {
       leaseGraceMs: { means: 'Added to the timeout of an attempt before the store takes the job away from a worker that lives.' },
       pollMs: { means: 'Longest sleep between two looks for work.' },
       prefetchRunMsMax: {
-        means: 'Handlers whose mean run is below this are quick: a worker of 8 slots or more then claims up to another round ahead.',
+        means: 'A worker of 8 slots or more claims ahead as many rounds of slots as it runs in this time, by the mean of its handlers.',
       },
+      prefetchRoundsMax: { means: 'Most rounds of slots claimed ahead.' },
       prefetchJobsMax: { means: 'Most jobs claimed ahead.' },
       prefetchWaitMs: { means: 'A job claimed ahead that has waited this long for a slot is given back.' },
       retryFirstMs: { means: 'First wait after a failed call to the store. It doubles each time.' },

@@ -9,8 +9,10 @@ const ENTRY = fileURLToPath(new URL('./child.mjs', import.meta.url))
  * Runs `roles[role]` of the scenario, or its `run`, with `args`. `result` resolves with what it returns and rejects when it fails.
  * `kill()` ends the process as a power cut would.
  */
-export function startRole(scenario, role, args, env = {}) {
+export function startRole(scenario, role, args, { env = {}, execPath = process.execPath } = {}) {
   const child = fork(ENTRY, [JSON.stringify({ scenario, role, args })], {
+    // Its own parts run on the same Node.
+    execPath,
     env: { ...process.env, ...env },
     // What a part prints goes to stderr: stdout is for the tables.
     stdio: ['ignore', 2, 2, 'ipc'],

@@ -34,7 +34,7 @@ export const DEFAULTS = Object.freeze({
     batchJobsMax: 1_000,
     /** Characters of payload in one write: about a mebibyte, so that a write stays short. A single larger job goes alone. */
     batchCharactersMax: 1_048_576,
-    batchesInFlightMax: 2,
+    batchesInFlightMax: 4,
     /** Jobs of `enqueueMany` validated before any of them is written. */
     sliceJobsMax: 500,
     /** How long `enqueueMany` holds the event loop at a time. */
@@ -58,8 +58,9 @@ export const DEFAULTS = Object.freeze({
     leaseGraceMs: 10 * second,
     /** The longest sleep between claims while idle: bounds every lost wake-up. */
     pollMs: second,
-    /** Handlers whose mean run is below this count as quick: a worker of at least 8 slots then claims up to another round ahead. */
+    /** A worker of at least 8 slots claims ahead as many rounds of slots as it runs in this time by the mean of its handlers: none when they take longer. */
     prefetchRunMsMax: 2,
+    prefetchRoundsMax: 4,
     prefetchJobsMax: 1_000,
     /** A job claimed ahead that has waited this long for a slot is given back. */
     prefetchWaitMs: 100,

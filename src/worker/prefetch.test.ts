@@ -25,6 +25,8 @@ describe('claiming ahead', () => {
     const { prefetch, endQuickly } = stage(10)
     expect(prefetch.allowance).toBe(0)
     endQuickly(50)
+    expect(prefetch.allowance).toBe(10 * DEFAULTS.worker.prefetchRoundsMax)
+    for (let index = 0; index < 200; index += 1) prefetch.ended(DEFAULTS.worker.prefetchRunMsMax / 1.5)
     expect(prefetch.allowance).toBe(10)
     for (let index = 0; index < 10; index += 1) prefetch.ended(DEFAULTS.worker.prefetchRunMsMax * 10)
     expect(prefetch.allowance).toBe(0)

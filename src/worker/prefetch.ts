@@ -1,6 +1,6 @@
 /**
  * Jobs claimed ahead of a free slot, so that a worker of quick jobs does not wait for the store between two rounds. Only while handlers are
- * quick, never more than another round of slots, and never for long: what waited for `prefetchWaitMs` is given back, un-run and at no cost.
+ * quick, never more than they run in about `prefetchRunMsMax`, and never for long: what waited for `prefetchWaitMs` is given back, un-run and at no cost.
  * If the process dies, those that wait are rescued like those that run.
  */
 import type { ClaimedJob } from '../contract/job.js'
@@ -36,12 +36,14 @@ export class Prefetch {
 
   constructor(options: PrefetchOptions) {
     this.#options = options
-    this.#aheadMax = options.concurrency < CONCURRENCY_MIN ? 0 : Math.min(options.concurrency, DEFAULTS.worker.prefetchJobsMax)
+    this.#aheadMax = options.concurrency < CONCURRENCY_MIN ? 0 : DEFAULTS.worker.prefetchJobsMax
   }
 
   /** How many jobs may be claimed now beyond the slots. */
   get allowance(): number {
-    return this.#meanRunMs < DEFAULTS.worker.prefetchRunMsMax ? this.#aheadMax : 0
+    const { prefetchRunMsMax, prefetchRoundsMax } = DEFAULTS.worker
+    const rounds = Math.min(Math.floor(prefetchRunMsMax / this.#meanRunMs), prefetchRoundsMax)
+    return Math.min(rounds * this.#options.concurrency, this.#aheadMax)
   }
 
   /** Starts what has a slot; the rest waits for one. */

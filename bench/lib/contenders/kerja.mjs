@@ -1,4 +1,4 @@
-/** Kerja as a contender, through its public surface and with its defaults. */
+/** Kerja as a contender, through its public surface and with its defaults: on PostgreSQL where this measurement has a server, else on SQLite. */
 import { join } from 'node:path'
 import { drainWith } from '../drain.mjs'
 import { importKerja } from '../import-kerja.mjs'
@@ -12,7 +12,16 @@ const noop = defineJob({ kind: 'bench.noop', payload: type(), retention: { compl
 /** Not `job.rescued`: failover is a scenario. */
 const SPOILING = ['job.retried', 'job.failed', 'job.cancelled', 'job.held', 'job.lost']
 
-const connect = () => new Kerja({ backend: `sqlite:${join(process.env.BENCH_STORE, 'kerja.db')}` })
+const { BENCH_POSTGRES_URL: server, BENCH_POSTGRES_SCHEMA: schema, BENCH_STORE: folder } = process.env
+
+function backendUrl() {
+  if (server === undefined) return `sqlite:${join(folder, 'kerja.db')}`
+  const url = new URL(server)
+  url.searchParams.set('schema', schema)
+  return url.href
+}
+
+const connect = () => new Kerja({ backend: backendUrl() })
 
 export async function openProducer() {
   const kerja = connect()
@@ -43,5 +52,10 @@ export async function openWorker({ concurrency, handler, onSettled = () => undef
 
 export const drain = drainWith(openWorker)
 
-/** Everything runs in the measured process. */
-export const serverCpuSeconds = async () => 0
+// On SQLite everything runs in the measured process.
+const SQLITE_METERS = { serverCpuSeconds: async () => 0, walBytes: async () => null }
+
+export const { serverCpuSeconds, walBytes } = server === undefined ? SQLITE_METERS : await import('../postgres/server.mjs')
+
+/** How its claims look in a server's log. */
+export const claimPattern = /\bclaim_\d+\(/

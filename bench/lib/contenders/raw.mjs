@@ -1,8 +1,8 @@
 /** The raw engine as a contender. */
-import { openGroupCommit } from '../raw/group-commit.mjs'
 import { openJobsTable, prepareSettleAndClaim } from '../raw/jobs-table.mjs'
+import { openThreadProducer } from '../raw/thread.mjs'
 
-export const openProducer = openGroupCommit
+export const openProducer = openThreadProducer
 
 /** Resolves when `count` jobs are gone from the disk. */
 export async function drain({ count, concurrency }) {

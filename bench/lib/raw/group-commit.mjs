@@ -1,34 +1,30 @@
 /** Group commit without a timer: what arrives while a batch is out forms the next one. */
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 
-export async function openGroupCommit() {
-  const thread = new Worker(new URL('./group-commit-thread.mjs', import.meta.url))
-  await once(thread, 'message')
+/** `commit(payloads)` resolves when the JSON texts are on disk. */
+export function groupCommits(commit) {
   let payloads = []
   let resolvers = []
-  let out = null
-  let scheduled = false
+  let isOut = false
+  let isScheduled = false
 
-  function flush() {
-    scheduled = false
-    out = resolvers
-    thread.postMessage(payloads)
+  async function flush() {
+    isScheduled = false
+    isOut = true
+    const batch = payloads
+    const waiting = resolvers
     payloads = []
     resolvers = []
+    await commit(batch)
+    isOut = false
+    for (const resolve of waiting) resolve()
+    if (payloads.length > 0) schedule()
   }
   // A microtask later, so that callers which continue in the same turn share the commit.
   function schedule() {
-    if (scheduled || out !== null) return
-    scheduled = true
+    if (isScheduled || isOut) return
+    isScheduled = true
     queueMicrotask(flush)
   }
-  thread.on('message', () => {
-    const done = out
-    out = null
-    for (const resolve of done) resolve()
-    if (payloads.length > 0) schedule()
-  })
 
   function enqueueAll(batch) {
     return new Promise((resolve) => {
@@ -37,5 +33,5 @@ export async function openGroupCommit() {
       schedule()
     })
   }
-  return { enqueue: (payload) => enqueueAll([payload]), enqueueMany: enqueueAll, close: () => thread.terminate() }
+  return { enqueue: (payload) => enqueueAll([payload]), enqueueMany: enqueueAll }
 }

@@ -2,16 +2,24 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { needsOtherNode } from './newer-node.mjs'
 
 const BENCH = fileURLToPath(new URL('../../', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const PEERS = `${BENCH}peers/`
 
-export function ensureDependencies() {
-  if (existsSync(`${BENCH}node_modules/bullmq`) && existsSync(`${BENCH}node_modules/ioredis`)) return
+function install(folder, packages, flags = []) {
+  if (packages.every((name) => existsSync(`${folder}node_modules/${name}`))) return
   console.error('bench: installing what Kerja is measured against')
   // Nothing here is built from source: install scripts are not needed.
-  const { status, error } = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: BENCH, stdio: ['ignore', 2, 2] })
-  if (status !== 0) throw new Error(`npm ci in bench/ failed (${error?.message ?? `exit code ${status}`}). Run it by hand, then try again.`)
+  const { status, error } = spawnSync('npm', ['ci', '--ignore-scripts', ...flags], { cwd: folder, stdio: ['ignore', 2, 2] })
+  if (status !== 0) throw new Error(`npm ci in ${folder} failed (${error?.message ?? `exit code ${status}`}). Run it by hand, then try again.`)
+}
+
+/** `withPeers`: also the PostgreSQL job systems, and the newer Node that they need where this one is older. */
+export function ensureDependencies({ withPeers }) {
+  install(BENCH, ['bullmq', 'ioredis', 'pg'])
+  if (withPeers) install(PEERS, ['pg-boss', 'graphile-worker'], needsOtherNode() ? [] : ['--omit=optional'])
 }
 
 export function ensureBuilt() {

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { sleep } from '../meters.mjs'
+import { freePort } from './ports.mjs'
 
 const PREFIX = 'kerja-bench'
 const START_MS_MAX = 5_000
@@ -20,15 +20,6 @@ const REMEDY = [
 const SERVER_OPTIONS = {
   plain: ['--save', '', '--appendonly', 'no'],
   safe: ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function startServer(kind, parentFolder) {

@@ -5,6 +5,7 @@ const FACTS = {
   load: 'Load average before the start',
   node: 'Node',
   sqlite: 'SQLite',
+  postgres: 'PostgreSQL',
   kerja: 'Kerja',
   peers: 'Peers',
   command: 'Command',
@@ -15,6 +16,7 @@ const number = (value, digits) => value.toLocaleString('en-US', { minimumFractio
 
 export function formatFigure(figure, { digits }) {
   if (figure === null) return 'failed'
+  if (figure === undefined) return '–'
   const middle = number(figure.median, digits)
   return figure.values.length === 1 ? middle : `${middle} [${number(figure.min, digits)}..${number(figure.max, digits)}]`
 }
@@ -43,17 +45,13 @@ export function renderScenario({ title, about, metrics, results, goals }) {
 
 export function renderFacts(facts) {
   return Object.entries(FACTS)
+    .filter(([key]) => key in facts)
     .map(([key, label]) => `- ${label}: ${facts[key]}`)
     .join('\n')
 }
 
-export function renderPage({ facts, scenarios }) {
-  const head = [
-    '# Benchmarks',
-    'Written by `npm run bench`: run it again instead of editing this page. How it measures: `bench/README.md`.',
-    renderFacts(facts),
-    'Figures are medians with `[min..max]` over the rounds; a ratio is that of the two medians, with its range over the rounds. ' +
-      'Only figures of one table were measured side by side: compare within a table, not between machines or days.',
-  ]
-  return `${[...head, ...scenarios.map(renderScenario)].join('\n\n')}\n`
+/** `picture` is a line that shows the chart, where there is one. */
+export function renderPage({ facts, scenarios }, suite, picture = []) {
+  const parts = [...suite.head, renderFacts(facts), ...picture, suite.note, ...scenarios.map(renderScenario)]
+  return `${parts.join('\n\n')}\n`
 }

@@ -1,24 +1,11 @@
-/** The scenarios in the order of the report. */
-const NAMES = [
-  'enqueue-many-callers',
-  'enqueue-one-caller',
-  'enqueue-bulk',
-  'drain',
-  'produce-and-drain',
-  'latency-one-process',
-  'latency-two-processes',
-  'event-loop',
-  'backlog',
-  'memory',
-  'failover',
-]
+/** The scenarios of a suite in the order of the report, and who takes part in them. */
 
 /** All of them, or those named. */
-export async function loadScenarios(only) {
-  const unknown = only.filter((name) => !NAMES.includes(name))
-  if (unknown.length > 0) throw new Error(`No scenario is named ${unknown.join(', ')}. There are: ${NAMES.join(', ')}.`)
-  const names = only.length === 0 ? NAMES : NAMES.filter((name) => only.includes(name))
-  return Promise.all(names.map((name) => import(new URL(`../../${name}.mjs`, import.meta.url).href)))
+export async function loadScenarios({ folder, scenarios }, only) {
+  const unknown = only.filter((name) => !scenarios.includes(name))
+  if (unknown.length > 0) throw new Error(`No scenario is named ${unknown.join(', ')}. There are: ${scenarios.join(', ')}.`)
+  const names = only.length === 0 ? scenarios : scenarios.filter((name) => only.includes(name))
+  return Promise.all(names.map((name) => import(new URL(`../../${folder}${name}.mjs`, import.meta.url).href)))
 }
 
 /** The contenders of a scenario that take part in this run: `[key, contender]`. */

@@ -2,6 +2,7 @@
 import type { ChangeResult, JobChanges } from '../../contract/ledger.js'
 import { SUSPECT_CRASH_COUNT } from '../../core/state.js'
 import type { StoreContext } from './context.js'
+import type { Ended } from './ended.js'
 import { isConstraint } from './faults.js'
 import { DEADLINE_SQL } from './insert.js'
 import { CANCELLED, COMPLETED, encodeTags, HELD, isWaiting, RUNNING, WAITING_AGAIN_SQL } from './rows.js'
@@ -18,7 +19,7 @@ export interface Changes {
 /** `remove` takes a job's traces in the other tables with it. */
 export type Forget = (seqs: readonly number[]) => void
 
-export function createChanges(context: StoreContext, forget: Forget): Changes {
+export function createChanges(context: StoreContext, ended: Ended, forget: Forget): Changes {
   const { connection, effects } = context
   const find = connection.prepare<Row>(
     'SELECT j.seq, j.state, j.lane, j.created_at, j.run_at, j.start_by FROM kerja_payloads d JOIN kerja_jobs j ON j.seq = d.seq WHERE d.id = ?',
@@ -47,19 +48,21 @@ export function createChanges(context: StoreContext, forget: Forget): Changes {
   return {
     cancel(ids, { reason, retentionMs }) {
       const now = context.now()
-      return eachFound(ids, ([seq, state]) => {
+      return eachFound(ids, ([seq, state, lane]) => {
         if (state === RUNNING) {
           ask.run(reason, Math.ceil(retentionMs), seq)
           return 'requested'
         }
         if (!isWaiting(state)) return 'unchanged'
-        end.run(reason, now, Math.ceil(now + retentionMs), seq)
+        const pruneAt = Math.ceil(now + retentionMs)
+        end.run(reason, now, pruneAt, seq)
+        ended.add(lane, CANCELLED, [seq], pruneAt)
         return 'changed'
       })
     },
     retry(ids) {
       const now = context.now()
-      return eachFound(ids, ([seq, state]) => {
+      return eachFound(ids, ([seq, state, lane]) => {
         if (state === RUNNING || state === COMPLETED) return 'unchanged'
         try {
           again.run(now, seq)
@@ -68,6 +71,7 @@ export function createChanges(context: StoreContext, forget: Forget): Changes {
           if (isConstraint(error)) return 'conflict'
           throw error
         }
+        if (!isWaiting(state)) ended.subtract(lane, state, 1)
         effects.available = true
         return 'changed'
       })

@@ -4,6 +4,7 @@ import { PRIORITIES } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
+import { rangeOf } from './seqs.js'
 import type { ClaimedRow, WireClaim, WireLane } from './wire.js'
 
 /** A quarter of the workers may be kept from other work by a suspect. */
@@ -36,19 +37,22 @@ interface Candidate {
 }
 
 /** The columns of `ClaimedRow`, in the order that the numbers are given. What few jobs have is one column: each costs where rows enter JavaScript. */
-const READ = `SELECT j.seq, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, j.deadline, d.id, d.payload,
+const READ_COLUMNS = `SELECT j.seq, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, j.deadline, d.id, d.payload,
   CASE WHEN coalesce(d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL THEN NULL
-    ELSE json_array(d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END
-  FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
+    ELSE json_array(d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END`
+const READ = `${READ_COLUMNS} FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
+const READ_RANGE = `${READ_COLUMNS} FROM kerja_jobs j CROSS JOIN kerja_payloads d ON d.seq = j.seq WHERE j.seq BETWEEN ? AND ? ORDER BY j.seq`
 
 const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
-  deadline = give_up_at WHERE seq IN (SELECT value FROM json_each(?))`
+  deadline = give_up_at WHERE`
 
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
   const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
   const read = connection.prepare<ClaimedRow>(READ)
-  const take = connection.prepare(TAKE)
+  const readRange = connection.prepare<ClaimedRow>(READ_RANGE)
+  const take = connection.prepare(`${TAKE} seq IN (SELECT value FROM json_each(?))`)
+  const takeRange = connection.prepare(`${TAKE} seq BETWEEN ? AND ?`)
   const lanesOf = createOpenLanes(context)
   const heads = createHeads(context)
 
@@ -72,7 +76,9 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     if (candidates.length === 0) return []
     const claimed: WireClaim[] = []
     const byLease = new Map<number | null, number[]>()
-    const rows = read.rows(JSON.stringify(candidates.map(({ seq }) => seq)))
+    const wanted = candidates.map(({ seq }) => seq)
+    const range = isAscending(wanted) ? rangeOf(wanted) : null
+    const rows = range === null ? read.rows(JSON.stringify(wanted)) : readRange.rows(...range)
     for (const [index, row] of rows.entries()) {
       const { runAt, open, priority } = candidates[index] as Candidate
       const [seq, , , , , , , deadline] = row
@@ -85,8 +91,12 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
       if (seqs === undefined) byLease.set(open.leaseMs, [seq])
       else seqs.push(seq)
     }
-    for (const [leaseMs, seqs] of byLease)
-      take.run(now, leaseMs === null ? null : Math.ceil(now + leaseMs), request.workerId, request.alone ? 1 : 0, JSON.stringify(seqs))
+    for (const [leaseMs, seqs] of byLease) {
+      const lease = [now, leaseMs === null ? null : Math.ceil(now + leaseMs), request.workerId, request.alone ? 1 : 0] as const
+      const taken = rangeOf(seqs)
+      if (taken === null) take.run(...lease, JSON.stringify(seqs))
+      else takeRange.run(...lease, ...taken)
+    }
     return claimed
   }
 
@@ -125,6 +135,8 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
 }
 
 const nothing = (now: number): WireClaimResult => ({ jobs: [], lanes: [], claimedAt: now, nextDueInMs: null, suspectsWait: false })
+
+const isAscending = (seqs: readonly number[]): boolean => seqs.every((seq, index) => index === 0 || seq > (seqs[index - 1] as number))
 
 const spend = (left: Map<string, number>, queue: string): void => {
   left.set(queue, (left.get(queue) ?? 0) - 1)

@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000
 const MINUTES_KEPT = 24 * 60
 
 export interface Counters {
-  completed(queue: string): void
+  completed(queue: string, jobCount?: number): void
   retried(queue: string): void
   failed(queue: string): void
   /** Writes what was counted since the last flush. Before the commit. */
@@ -29,17 +29,17 @@ export function createCounters(context: StoreContext): Counters {
   const drop = connection.prepare('DELETE FROM kerja_counters WHERE minute < ?')
   const counted = new Map<string, [number, number, number]>()
 
-  function count(queue: string, column: 0 | 1 | 2): void {
+  function count(queue: string, column: 0 | 1 | 2, more = 1): void {
     let row = counted.get(queue)
     if (row === undefined) {
       row = [0, 0, 0]
       counted.set(queue, row)
     }
-    row[column] += 1
+    row[column] += more
   }
 
   return {
-    completed: (queue) => count(queue, 0),
+    completed: (queue, jobCount) => count(queue, 0, jobCount),
     retried: (queue) => count(queue, 1),
     failed: (queue) => count(queue, 2),
     flush() {

@@ -26,8 +26,11 @@ export interface GroupEffects {
   readonly changed: boolean
 }
 
+/** Calls that may join the group, once it has the write lock. */
+export type TakeMore = (group: readonly Call[], mayJoin: (call: Call) => boolean) => readonly Call[]
+
 export interface Groups {
-  run(calls: readonly Call[]): void
+  run(calls: readonly Call[], more?: TakeMore): void
   /** Cuts the journal if it has outgrown its limit. */
   trim(): void
   close(): void
@@ -81,20 +84,21 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
     }
   }
 
-  function commit(calls: readonly Call[]): Reply[] {
+  /** `calls` grows by those that join. */
+  function commit(calls: Call[], more: TakeMore): Reply[] {
     if (calls.length === 0) return []
     try {
-      return writeAll(opened().store, calls)
+      return writeAll(opened().store, calls, more)
     } catch (error) {
       const failure = fail(error)
       // Whoever holds the lock, or a broken file, would fail each of them the same way.
       const shared = current === undefined || failure.code === 'STORE_LOCKED'
       if (calls.length === 1 || shared) return calls.map(({ id }) => [id, null, failure])
     }
-    return calls.flatMap((call) => commit([call]))
+    return calls.flatMap((call) => commit([call], takeNone))
   }
 
-  function run(calls: readonly Call[]): void {
+  function run(calls: readonly Call[], more: TakeMore = takeNone): void {
     // A plan must not open the store: opening applies it.
     for (const call of calls) if (call.name === 'plan') send([attempt(call, () => planMigrations(config))])
     const asked = calls.filter(({ name }) => name !== 'plan')
@@ -106,9 +110,7 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
       send(asked.map(({ id }) => [id, null, failure]))
       return
     }
-    const writes = answerEmptyClaims(asked.filter(isWrite))
-    writes.sort((a, b) => rankOf(a) - rankOf(b))
-    send(commit(writes))
+    send(commit(answerEmptyClaims(asked.filter(isWrite)), more))
     for (const call of asked) if (!isWrite(call)) send([attempt(call, () => runLater(call))])
   }
 
@@ -156,15 +158,22 @@ const isWrite = ({ name }: Call): boolean => typeof rankIn[name] === 'number'
 const rankOf = ({ name }: Call): number => rankIn[name] as number
 const operationOf = (operations: Operations, { name }: Call): Anything => operations[name as OperationName] as Anything
 
-function writeAll(store: Store, calls: readonly Call[]): Reply[] {
+const takeNone: TakeMore = () => []
+
+function writeAll(store: Store, calls: Call[], more: TakeMore): Reply[] {
   const { operations } = store
-  const pushes = calls.some((call) => rankOf(call) === PUSH_RANK)
+  const isPush = (call: Call): boolean => rankOf(call) === PUSH_RANK
+  const pushes = calls.some(isPush)
   // With others in the group this fails it; apart, the others then succeed.
   if (pushes && !store.reserve.keep())
     throw new KerjaError(
       'STORE_FULL',
       `The disk of ${store.context.path} is full: no new jobs are taken, so that workers can finish theirs. Free space; Kerja goes on by itself.`,
     )
-  const runAll = (): Reply[] => calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null])
+  const runAll = (): Reply[] => {
+    calls.push(...more(calls, (call) => isWrite(call) && (pushes || !isPush(call))))
+    calls.sort((a, b) => rankOf(a) - rankOf(b))
+    return calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null])
+  }
   return store.write(runAll, { useReserve: !pushes })
 }

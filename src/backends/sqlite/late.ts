@@ -1,6 +1,7 @@
 /** Ends waiting jobs whose time has passed: `startBy` without a start is cancelled as `expired`, `giveUpAt` is failed as `gave-up`. */
 import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
+import type { Ended } from './ended.js'
 import { CANCELLED, FAILED, WAITING_SQL } from './rows.js'
 
 /** Ends the job; it must be past its deadline. */
@@ -13,7 +14,7 @@ export interface Late {
   sweep(limit: number, retentionMs: number): number
 }
 
-export function createLate(context: StoreContext, counters: Counters): Late {
+export function createLate(context: StoreContext, counters: Counters, ended: Ended): Late {
   const { connection, lanes, effects } = context
   const end = connection.prepare<[number, number]>(
     `UPDATE kerja_jobs SET state = CASE WHEN token = 0 AND start_by < ? THEN ${CANCELLED} ELSE ${FAILED} END,
@@ -24,7 +25,9 @@ export function createLate(context: StoreContext, counters: Counters): Late {
   )
 
   const endLate: EndLate = (seq, now, retentionMs) => {
-    const [state, lane] = end.row(now, now, now, Math.ceil(now + retentionMs), seq) ?? [CANCELLED, 0]
+    const pruneAt = Math.ceil(now + retentionMs)
+    const [state, lane] = end.row(now, now, now, pruneAt, seq) ?? [CANCELLED, 0]
+    ended.add(lane, state, [seq], pruneAt)
     if (state === FAILED) counters.failed(lanes.find(lane)[1])
     effects.changed = true
   }

@@ -34,7 +34,7 @@ export function createLedgerStore(context: StoreContext, holds: LaneHolds): Ledg
   const { connection } = context
   const byId = connection.prepare<RecordRow>(`SELECT ${RECORD_COLUMNS} FROM ${RECORD_TABLES} WHERE d.id = ?`)
   const locate = createLocate(context)
-  const seqOf = (id: string): number => locate([null, 0, id, 0]).seq
+  const seqOf = (id: string): number => locate([null, 0, id, 0])
   const attempts = connection.prepare<AttemptRow>(
     'SELECT attempt, token, worker, started_at, ended_at, outcome, failure FROM kerja_attempts WHERE job = ? ORDER BY token',
   )
@@ -89,7 +89,7 @@ function createRecord(context: StoreContext, locate: ReturnType<typeof createLoc
   return (writes, { logLinesMax }) => {
     const now = context.now()
     return writes.map(({ lease, progress, lines }) => {
-      const { seq } = locate(lease)
+      const seq = locate(lease)
       const token = lease[3]
       if (held.row(seq, token) === undefined) return 'lost'
       if (progress !== undefined) setProgress.run(seq, token, progress.fraction, progress.message, now)

@@ -7,6 +7,7 @@ import { type Claim, createClaim } from './claim.js'
 import type { StoreContext } from './context.js'
 import { type CoordinationStore, createCoordinationStore, type LeadRequest } from './coordination.js'
 import { type Counters, createCounters } from './counters.js'
+import { createEnded, type Ended } from './ended.js'
 import { createLaneHolds } from './lane-holds.js'
 import { createLapsed } from './lapsed.js'
 import { createLate, type Late } from './late.js'
@@ -23,6 +24,7 @@ export interface StoreParts {
   readonly operations: Operations
   readonly claim: Claim
   readonly counters: Counters
+  readonly ended: Ended
   readonly late: Late
   readonly prune: Prune
   readonly coordination: CoordinationStore
@@ -67,28 +69,38 @@ export const RANKS = Object.freeze({
 
 export function createParts(context: StoreContext): StoreParts {
   const counters = createCounters(context)
-  const late = createLate(context, counters)
+  const ended = createEnded(context)
+  const late = createLate(context, counters, ended)
   const coordination = createCoordinationStore(context)
-  const prune = createPrune(context, counters, () => coordination.prune())
+  const prune = createPrune(context, counters, ended, () => coordination.prune())
   const claim = createClaim(context, late.end)
-  const changes = createChanges(context, prune.forget)
-  return { claim, counters, late, prune, coordination, operations: createOperations(context, { claim, changes, counters, coordination }) }
+  const changes = createChanges(context, ended, prune.forget)
+  return {
+    claim,
+    counters,
+    ended,
+    late,
+    prune,
+    coordination,
+    operations: createOperations(context, { claim, changes, counters, ended, coordination }),
+  }
 }
 
 interface OperationParts {
   readonly claim: Claim
   readonly changes: Changes
   readonly counters: Counters
+  readonly ended: Ended
   readonly coordination: CoordinationStore
 }
 
-function createOperations(context: StoreContext, { claim, changes, counters, coordination }: OperationParts) {
+function createOperations(context: StoreContext, { claim, changes, counters, ended, coordination }: OperationParts) {
   const push = createPush(context)
-  const settle = createSettle(context, push, counters)
+  const settle = createSettle(context, push, counters, ended)
   const holds = createLaneHolds(context)
   const ledger = createLedgerStore(context, holds)
   const list = createList(context, holds)
-  const stats = createStats(context, holds, counters)
+  const stats = createStats(context, holds, counters, ended)
   const schedules = createScheduleStore(context, push)
   const lapsed = createLapsed(context)
   return {

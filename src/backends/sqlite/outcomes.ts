@@ -3,6 +3,7 @@ import type { AttemptRecord, JobFailure, SettleResult } from '../../contract/job
 import { SUPERSEDED_RETENTION_MS } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
+import type { Ended } from './ended.js'
 import { isConstraint } from './faults.js'
 import { CANCELLED, FAILED, HELD, HELD_UNDER_SQL, WAITING_AGAIN_SQL } from './rows.js'
 import type { WireSettlement } from './wire.js'
@@ -33,13 +34,13 @@ interface WaitAgain {
 
 export type SettleOther = (seq: number, token: number, outcome: Outcome, now: number) => SettleResult
 
-export function createOtherOutcomes(context: StoreContext, counters: Counters): SettleOther {
+export function createOtherOutcomes(context: StoreContext, counters: Counters, ended: Ended): SettleOther {
   const { connection, lanes, effects } = context
   const read = connection.prepare<ClaimRow>(
     `SELECT seq, token, lane, attempt, worker, claimed_at, cancel_reason, cancel_retention FROM kerja_jobs WHERE ${HELD_UNDER_SQL}`,
   )
   const addCrash = connection.prepare('UPDATE kerja_jobs SET crash_count = crash_count + 1 WHERE seq = ?')
-  const { end, waitAgain } = createMoves(context)
+  const { end, waitAgain } = createMoves(context, ended)
   const remember = createRemember(context)
 
   return (seq, token, outcome, now) => {
@@ -77,7 +78,7 @@ export function createOtherOutcomes(context: StoreContext, counters: Counters): 
   }
 }
 
-function createMoves({ connection, effects }: StoreContext) {
+function createMoves({ connection, effects }: StoreContext, ended: Ended) {
   const endRow = connection.prepare('UPDATE kerja_jobs SET state = ?, reason = ?, finished_at = ?, prune_at = ? WHERE seq = ?')
   const putBack = connection.prepare(
     `UPDATE kerja_jobs SET state = CASE WHEN ? THEN ${HELD} ELSE ${WAITING_AGAIN_SQL} END, attempt = attempt - ?, run_at = coalesce(?, run_at),
@@ -85,8 +86,10 @@ function createMoves({ connection, effects }: StoreContext) {
   )
   const giveBack = connection.prepare('UPDATE kerja_jobs SET worker = NULL, attempt = attempt - ? WHERE seq = ?')
 
-  function end([seq]: ClaimRow, state: number, reason: string, now: number, retentionMs: number): void {
-    endRow.run(state, reason, now, Math.ceil(now + retentionMs), seq)
+  function end([seq, , lane]: ClaimRow, state: number, reason: string, now: number, retentionMs: number): void {
+    const pruneAt = Math.ceil(now + retentionMs)
+    endRow.run(state, reason, now, pruneAt, seq)
+    ended.add(lane, state, [seq], pruneAt)
   }
 
   /** Makes the claimed job wait again, unless it may not: then it ends. */

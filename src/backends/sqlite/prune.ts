@@ -1,7 +1,8 @@
 /** Forgets: jobs past their retention, idempotency keys past their time, old counters and dead workers. */
 import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
-import { CANCELLED, COMPLETED, FAILED } from './rows.js'
+import type { Ended } from './ended.js'
+import { ENDED_SQL } from './rows.js'
 
 /** Idempotency keys dropped per call: as with jobs, the next call goes on. */
 const KEYS_MAX = 1_000
@@ -13,8 +14,8 @@ export interface Prune {
   sweep(limit: number): number
 }
 
-export function createPrune(context: StoreContext, counters: Counters, pruneWorkers: () => void): Prune {
-  const { connection, lanes } = context
+export function createPrune(context: StoreContext, counters: Counters, ended: Ended, pruneWorkers: () => void): Prune {
+  const { connection } = context
   const list = '(SELECT value FROM json_each(?))'
   const deletions = [
     connection.prepare(`DELETE FROM kerja_attempts WHERE job IN ${list}`),
@@ -24,8 +25,9 @@ export function createPrune(context: StoreContext, counters: Counters, pruneWork
     connection.prepare(`DELETE FROM kerja_payloads WHERE seq IN ${list}`),
     connection.prepare(`DELETE FROM kerja_jobs WHERE seq IN ${list}`),
   ]
-  const ended = connection.prepare<[number]>(
-    `SELECT seq FROM kerja_jobs INDEXED BY kerja_jobs_ended WHERE lane = ? AND state = ? AND state IN (2, 3, 4) AND prune_at <= ? ORDER BY prune_at LIMIT ?`,
+  const past = connection.prepare<[number]>(`SELECT seq FROM kerja_jobs WHERE seq IN ${list} AND ${ENDED_SQL} AND prune_at <= ?`)
+  const endedAmong = connection.prepare<[lane: number, state: number, count: number]>(
+    `SELECT lane, state, count(*) FROM kerja_jobs WHERE seq IN ${list} AND ${ENDED_SQL} GROUP BY lane, state`,
   )
   const expiredKey = connection.prepare('SELECT 1 FROM kerja_idempotency WHERE expires_at <= ? LIMIT 1')
   const dropKeys = connection.prepare(
@@ -34,26 +36,26 @@ export function createPrune(context: StoreContext, counters: Counters, pruneWork
 
   function forget(seqs: readonly number[]): void {
     const json = JSON.stringify(seqs)
+    for (const [lane, state, count] of endedAmong.rows(json)) ended.subtract(lane, state, count)
     for (const deletion of deletions) deletion.run(json)
   }
 
-  function pastRetention(limit: number): number[] {
+  /** Jobs that ended again, or were retried or removed since, are not among them. */
+  function takePast(limit: number): number[] {
     const now = context.now()
     const found: number[] = []
-    for (const [lane] of lanes.all()) {
-      for (const state of [COMPLETED, CANCELLED, FAILED]) {
-        if (found.length >= limit) return found
-        found.push(...ended.rows(lane, state, now, limit - found.length).map(([seq]) => seq))
-      }
+    while (found.length < limit && ended.anyPast(now)) {
+      const taken = JSON.stringify(ended.takePast(now, limit - found.length))
+      found.push(...past.rows(taken, now).map(([seq]) => seq))
     }
     return found
   }
 
   return {
     forget,
-    any: () => pastRetention(1).length > 0 || expiredKey.row(context.now()) !== undefined,
+    any: () => ended.anyPast(context.now()) || expiredKey.row(context.now()) !== undefined,
     sweep(limit) {
-      const found = pastRetention(limit)
+      const found = takePast(limit)
       if (found.length > 0) forget(found)
       dropKeys.run(context.now(), KEYS_MAX)
       counters.prune()

@@ -1,7 +1,7 @@
 /** What becomes of a pushed job: same id, then idempotency key, then unique key, then a new job. */
 import type { NewJobIdempotency, NewJobUnique, PushResult } from '../../contract/job.js'
 import type { StoreContext } from './context.js'
-import { createInsert, DEADLINE_SQL, type Insert, runAtOf, startByOf } from './insert.js'
+import { createInsert, createPlainInsert, DEADLINE_SQL, type Insert, isPlain, runAtOf, startByOf } from './insert.js'
 import { HELD, HOLDING_SQL, isWaiting, WAITING_AGAIN_SQL } from './rows.js'
 import type { WireJob, WirePushResult } from './wire.js'
 
@@ -10,20 +10,33 @@ export type Push = (jobs: readonly WireJob[]) => WirePushResult[]
 
 export function createPush(context: StoreContext): Push {
   const insert = createInsert(context)
+  const plain = createPlainInsert(context)
   const pushKeyed = createKeyedPush(context, insert)
 
   return (jobs) => {
     const now = context.now()
     if (jobs.length > 0) context.effects.available = true
+    const results: WirePushResult[] = []
+    const duplicate = (position: number): PushResult => ({ status: 'duplicate', id: (jobs[position] as WireJob)[0] })
+    const flush = (): void => {
+      for (const position of plain.flush()) results[position] = duplicate(position)
+    }
     try {
-      const results = jobs.map((job) => {
-        if (job[16] !== null || job[17] !== null) return pushKeyed(job, now)
-        return insert.add(job, now) ? null : ({ status: 'duplicate', id: job[0] } as const)
-      })
-      insert.flush()
+      for (const [position, job] of jobs.entries()) {
+        if (isPlain(job)) {
+          plain.add(job, now, position)
+          results.push(null)
+          continue
+        }
+        // Its id or key may be that of an earlier one.
+        flush()
+        if (job[16] !== null || job[17] !== null) results.push(pushKeyed(job, now))
+        else results.push(insert(job, now) ? null : duplicate(position))
+      }
+      flush()
       return results
     } finally {
-      insert.forget()
+      plain.forget()
     }
   }
 }
@@ -60,7 +73,7 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
 
   function pushUnique(job: WireJob, unique: NewJobUnique, now: number): WirePushResult {
     const taken = holder.row(job[2], unique.key)
-    if (taken === undefined) return insert.add(job, now) ? null : { status: 'duplicate', id: job[0] }
+    if (taken === undefined) return insert(job, now) ? null : { status: 'duplicate', id: job[0] }
     const [seq, id, state, lane] = taken
     if (unique.whenTaken === 'reject') return { status: 'conflict', on: 'unique', id }
     // A running holder keeps what it runs with: only a waiting job can be moved or replaced.
@@ -80,12 +93,10 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
     const [id] = job
     const idempotency = job[16]
     const unique = job[17]
-    // The holder of its key may be a neighbour.
-    insert.flush()
     if (byId.row(id) !== undefined) return { status: 'duplicate', id }
     const answer = idempotency === null ? null : standingFor(job, idempotency, now)
     if (answer !== null) return answer
-    const result = unique === null ? (insert.add(job, now) ? null : ({ status: 'duplicate', id } as const)) : pushUnique(job, unique, now)
+    const result = unique === null ? (insert(job, now) ? null : ({ status: 'duplicate', id } as const)) : pushUnique(job, unique, now)
     if (idempotency !== null && result?.status !== 'conflict')
       remember.run(job[2], idempotency.key, idempotency.payloadHash, result?.id ?? id, Math.ceil(now + idempotency.ttlMs))
     return result

@@ -14,6 +14,8 @@ export const HELD = 6
 
 /** The three numbers of a waiting job, as the partial indexes spell them. */
 export const WAITING_SQL = 'state IN (0, 5, 6)'
+/** The three numbers of a job that has ended. */
+export const ENDED_SQL = 'state IN (2, 3, 4)'
 /** The jobs that hold their unique key, as `kerja_jobs_unique` spells it. */
 export const HOLDING_SQL = 'unique_key IS NOT NULL AND (state IN (0, 5, 6) OR (state = 1 AND unique_live = 1))'
 /** Where a job waits again: suspects apart. */

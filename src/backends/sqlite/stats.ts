@@ -3,6 +3,7 @@ import type { QueueStats } from '../../contract/ledger.js'
 import { type JobState, PRIORITIES } from '../../core/state.js'
 import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
+import type { Ended } from './ended.js'
 import type { LaneHolds } from './lane-holds.js'
 import { CANCELLED, COMPLETED, FAILED, HELD, READY, RUNNING, SUSPECT } from './rows.js'
 
@@ -22,13 +23,10 @@ interface WaitingCounts {
   readonly oldestAt: number | null
 }
 
-export function createStats(context: StoreContext, holds: LaneHolds, counters: Counters): (request: StatsRequest) => QueueStats[] {
+export function createStats(context: StoreContext, holds: LaneHolds, counters: Counters, ended: Ended): (request: StatsRequest) => QueueStats[] {
   const { lanes } = context
   const running = context.connection.prepare<[lane: number, count: number]>(
     `SELECT lane, count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE state = ${RUNNING} GROUP BY lane`,
-  )
-  const ended = context.connection.prepare<[number]>(
-    'SELECT count(*) FROM (SELECT 1 FROM kerja_jobs INDEXED BY kerja_jobs_ended WHERE lane = ? AND state = ? AND state IN (2, 3, 4) LIMIT ?)',
   )
   const waitingOf = createWaitingCounts(context)
 
@@ -56,9 +54,9 @@ export function createStats(context: StoreContext, holds: LaneHolds, counters: C
         if (reason !== null) hold(reason, waiting.available + waiting.scheduled + waiting.retryable - waiting.invalid)
         else if (waiting.oldestAt !== null) oldestAt = Math.min(oldestAt ?? waiting.oldestAt, waiting.oldestAt)
         add('running', runningCounts.get(id) ?? 0)
-        add('completed', ended.row(id, COMPLETED, countCap)?.[0] ?? 0)
-        add('cancelled', ended.row(id, CANCELLED, countCap)?.[0] ?? 0)
-        add('failed', ended.row(id, FAILED, countCap)?.[0] ?? 0)
+        add('completed', ended.count(id, COMPLETED))
+        add('cancelled', ended.count(id, CANCELLED))
+        add('failed', ended.count(id, FAILED))
       }
       const [completed, retried, failed] = counters.recent(queue, windowMs)
       return {

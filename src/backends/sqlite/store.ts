@@ -90,12 +90,14 @@ export function openStore(config: StoreConfig): Store {
         return inWrite(() => {
           const result = action()
           parts.counters.flush()
+          parts.ended.flush()
           context.sequence.flush()
           return result
         })
       } catch (error) {
         context.lanes.forget()
         parts.counters.forget()
+        parts.ended.forget()
         // Calls before this one may have succeeded, and are not answered yet.
         Object.assign(effects, { available, changed })
         throw error

@@ -42,20 +42,28 @@ function acceptAll(): void {
     accept(next.message as ToThread)
 }
 
-/** All that waits, but for pushes beyond the limit. */
-function takeGroup(): Call[] {
+const pushedBy = ({ name, args }: Call): number => (name === 'push' ? (args[0] as readonly unknown[]).length : 0)
+
+/** All that waits and may join `others`, but for pushes beyond the limit. */
+function takeGroup(others: readonly Call[] = [], mayJoin: (call: Call) => boolean = () => true): Call[] {
   const group: Call[] = []
   const later: Call[] = []
-  let jobCount = 0
+  let jobCount = others.reduce((sum, call) => sum + pushedBy(call), 0)
   for (const call of backlog) {
-    const pushed = call.name === 'push' ? (call.args[0] as readonly unknown[]).length : 0
-    const fits = pushed === 0 || jobCount === 0 || jobCount + pushed <= PUSHED_JOBS_MAX
+    const pushed = pushedBy(call)
+    const fits = mayJoin(call) && (pushed === 0 || jobCount === 0 || jobCount + pushed <= PUSHED_JOBS_MAX)
     if (fits) jobCount += pushed
     const into = fits ? group : later
     into.push(call)
   }
   backlog = later
   return group
+}
+
+/** What arrived while the group waited for the write lock goes into the same commit. */
+function takeMore(group: readonly Call[], mayJoin: (call: Call) => boolean): Call[] {
+  acceptAll()
+  return takeGroup(group, mayJoin)
 }
 
 function trim(): void {
@@ -68,7 +76,7 @@ function trim(): void {
 port.on('message', (first: ToThread) => {
   accept(first)
   for (acceptAll(); backlog.length > 0; acceptAll()) {
-    groups.run(takeGroup())
+    groups.run(takeGroup(), takeMore)
     // While calls keep arriving there is no turn of the event loop, and no timer fires.
     if (performance.now() - trimmedAt >= TRIM_INTERVAL_MS) trim()
   }

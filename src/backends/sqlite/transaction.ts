@@ -6,6 +6,7 @@ import { KerjaError } from '../../errors.js'
 import type { StoreContext } from './context.js'
 import { createCounters } from './counters.js'
 import { type Driver, type DriverName, loadDriver, type RawDatabase, wrapDatabase } from './driver.js'
+import { createEnded } from './ended.js'
 import { faultOf } from './faults.js'
 import { createLanes } from './lanes.js'
 import { SCHEMA_VERSION, schemaVersionOf } from './migrate.js'
@@ -136,10 +137,12 @@ function prepare(handle: RawDatabase, driver: Driver, config: StoreConfig): Atta
     now: () => clock.now(),
   }
   const counters = createCounters(context)
+  const ended = createEnded(context)
   const push = createPush(context)
-  const settle = createSettle(context, push, counters)
+  const settle = createSettle(context, push, counters, ended)
   const written = <T>(results: T): T => {
     counters.flush()
+    ended.flush()
     context.sequence.flush()
     return results
   }
@@ -149,6 +152,7 @@ function prepare(handle: RawDatabase, driver: Driver, config: StoreConfig): Atta
     settle: (settlements) => written(settle(settlements)),
     forget() {
       counters.forget()
+      ended.forget()
       context.sequence.forget()
     },
   }

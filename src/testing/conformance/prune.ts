@@ -60,6 +60,20 @@ export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
     assert.notDeepEqual(await ledger.get([id]), [null])
   })
 
+  check('a job that ended again is kept for its last retention', async ({ pushOne, worker, settle, ledger, clock }) => {
+    const id = await pushOne()
+    await ledger.cancel([id], { reason: 'no', retentionMs: MINUTE })
+    await ledger.retry([id])
+    await settle(await (await worker()).takeOne(), complete({ retentionMs: HOUR }))
+    clock.advance(2 * MINUTE)
+    assert.equal(await ledger.prune({ limit: 10 }), 0)
+    assert.notDeepEqual(await ledger.get([id]), [null])
+    clock.advance(HOUR)
+    assert.equal(await ledger.prune({ limit: 10 }), 1)
+    const [stats] = await ledger.stats({ queues: null, countCap: 10, windowMs: MINUTE })
+    assert.deepEqual([stats?.counts.completed ?? 0, stats?.counts.cancelled ?? 0], [0, 0])
+  })
+
   where(['keys'], 'a superseded job is kept for a day', async ({ pushOne, worker, settle, ledger, clock }) => {
     await pushOne({ unique: unique() })
     const claimed = await (await worker()).takeOne()

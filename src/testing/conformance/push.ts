@@ -84,6 +84,20 @@ export const pushTopic = topic('push', ['ledger'], ({ check, where, without }) =
     )
   })
 
+  check('known ids among many new ones are answered in their places', async ({ queue, worker }) => {
+    const known = newJob()
+    await queue.push([known])
+    const fresh = Array.from({ length: 40 }, () => newJob())
+    const pushed = [...fresh.slice(0, 10), known, ...fresh.slice(10, 30), fresh[29] as (typeof fresh)[0], ...fresh.slice(30)]
+    const results = await queue.push(pushed)
+    assert.deepEqual(
+      results,
+      pushed.map(({ id }, index) => ({ status: index === 10 || index === 31 ? 'duplicate' : 'created', id })),
+    )
+    const claimed = await (await worker()).take()
+    assert.deepEqual(claimed.map(({ jobId }) => jobId).sort(), [known, ...fresh].map(({ id }) => id).sort())
+  })
+
   check('merges a second push of the same id, whatever it carries', async ({ queue, job }) => {
     const first = newJob({ payload: '"first"' })
     await queue.push([first])

@@ -63,6 +63,16 @@ export const settleTopic = topic('settle', ['fencing'], ({ check, where }) => {
     assert.equal((await job(id)).result, '1')
   })
 
+  where(['ledger'], 'a claim settled twice in a large batch does not end another in its place', async ({ queue, pushMany, worker, job }) => {
+    const ids = await pushMany(Array.from({ length: 8 }, () => ({})))
+    const claimed = await (await worker()).take()
+    // As many settlements as there are jobs from the first to the last, and one of those jobs is not among them.
+    const settled = claimed.map((_, index) => claimed[index === 3 ? 2 : index] as (typeof claimed)[0])
+    const results = await queue.settle(settled.map((lease) => settlement(lease, complete())))
+    assert.deepEqual(results, ['settled', 'settled', 'settled', 'lost', 'settled', 'settled', 'settled', 'settled'])
+    assert.equal((await job(ids[3] as string)).state, 'running')
+  })
+
   where(['ledger'], 'what has ended never changes: a second end is lost', async ({ pushOne, worker, settle, job, clock }) => {
     const id = await pushOne()
     const claimed = await (await worker()).takeOne()

@@ -61,7 +61,6 @@ export const initial = Object.freeze({
     'CREATE INDEX kerja_jobs_suspect ON kerja_jobs (lane, run_at) WHERE state = 5',
     'CREATE INDEX kerja_jobs_held ON kerja_jobs (lane) WHERE state = 6',
     'CREATE INDEX kerja_jobs_running ON kerja_jobs (worker) WHERE state = 1',
-    'CREATE INDEX kerja_jobs_ended ON kerja_jobs (lane, state, prune_at) WHERE state IN (2, 3, 4)',
     // For lists: in each, the jobs of one state are in the order of their numbers.
     'CREATE INDEX kerja_jobs_failed_or_cancelled ON kerja_jobs (state) WHERE state IN (3, 4)',
     'CREATE INDEX kerja_jobs_to_retry ON kerja_jobs (failed) WHERE failed = 1 AND state IN (0, 5, 6)',
@@ -82,6 +81,12 @@ export const initial = Object.freeze({
   kind TEXT NOT NULL, key TEXT NOT NULL, payload_hash TEXT NOT NULL, job_id TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID`,
     'CREATE INDEX kerja_idempotency_expiry ON kerja_idempotency (expires_at)',
+    // The jobs that ended in one commit with one retention, as a JSON list of their numbers; and how many there are.
+    'CREATE TABLE kerja_ended (id INTEGER PRIMARY KEY, prune_at INTEGER NOT NULL, seqs TEXT NOT NULL) STRICT',
+    'CREATE INDEX kerja_ended_prune ON kerja_ended (prune_at)',
+    `CREATE TABLE kerja_ended_counts (
+  lane INTEGER NOT NULL, state INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (lane, state)
+) STRICT, WITHOUT ROWID`,
     `CREATE TABLE kerja_counters (
   queue TEXT NOT NULL, minute INTEGER NOT NULL, completed INTEGER NOT NULL, retried INTEGER NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (queue, minute)
 ) STRICT, WITHOUT ROWID`,
