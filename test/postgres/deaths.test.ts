@@ -27,7 +27,9 @@ it('a killed worker’s job is taken over within 5 seconds', async () => {
 async function liveWorker(url: string) {
   const schema = newSchema()
   removeLater(schema, url)
-  const backend = postgres({ url, schema })
+  const named = new URL(url)
+  named.searchParams.set('application_name', schema)
+  const backend = postgres({ url: named.href, schema })
   onTestFinished(() => backend.close())
   const worker = registration({ leaseMs: 10_000 })
   await backend.coordination.registerWorker(worker)
@@ -55,8 +57,7 @@ it('a late beat alone is no death while the process holds its lock', async () =>
 it('a beat whose connection was ended connects anew and has the lock again', async () => {
   const { backend, schema, connection } = await liveWorker(postgresUrl())
   await withClient(async (client) => {
-    const { rows } = await client.query<{ pid: number }>("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted")
-    for (const { pid } of rows) await client.query('SELECT pg_terminate_backend($1)', [pid])
+    await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [schema])
   })
   let result: unknown
   while (result === undefined) result = await connection.beat().catch(() => undefined)

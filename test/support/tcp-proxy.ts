@@ -15,7 +15,8 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+/** `like: 'pooler'`: as a pooler of transactions shows itself, with keys of its own and no notifications. */
+export async function startProxy(target: { readonly host: string; readonly port: number; readonly like?: 'pooler' }): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let silent = false
   let connectionCount = 0
@@ -25,7 +26,8 @@ export async function startProxy(target: { readonly host: string; readonly port:
     const pair = [incoming, outgoing] as const
     pairs.add(pair)
     for (const [from, to] of [pair, [outgoing, incoming] as const]) {
-      from.on('data', (chunk) => to.write(chunk))
+      const rewrite = target.like === 'pooler' && from === outgoing ? asPooler() : (chunk: Buffer) => chunk
+      from.on('data', (chunk) => to.write(rewrite(chunk)))
       from.on('error', () => to.destroy())
       from.on('close', () => {
         // A silent network does not tell one end of the other's.
@@ -56,5 +58,24 @@ export async function startProxy(target: { readonly host: string; readonly port:
       for (const pair of pairs) for (const socket of pair) socket.destroy()
       server.close()
     },
+  }
+}
+
+const HEADER_BYTES = 5
+
+/** The server's messages: a letter, a length that counts itself, a body. */
+function asPooler(): (chunk: Buffer) => Buffer {
+  let pending = Buffer.alloc(0)
+  return (chunk) => {
+    pending = Buffer.concat([pending, chunk])
+    const passed: Buffer[] = []
+    while (pending.length >= HEADER_BYTES && pending.length > pending.readInt32BE(1)) {
+      const message = pending.subarray(0, pending.readInt32BE(1) + 1)
+      pending = pending.subarray(message.length)
+      const letter = String.fromCharCode(message[0] as number)
+      if (letter === 'K') message.writeInt32BE(7, HEADER_BYTES)
+      if (letter !== 'A') passed.push(message)
+    }
+    return Buffer.concat(passed)
   }
 }

@@ -90,7 +90,12 @@ function createVoice(config: StoreConfig, pool: Pool) {
     },
     close(): void {
       closed = true
-      for (const timer of Object.values(timers)) clearTimeout(timer)
+      // A process that ends soon after it enqueued must not leave workers asleep: said now, the pool still lets it out.
+      for (const kind of WAKE_KINDS) {
+        if (timers[kind] === undefined) continue
+        clearTimeout(timers[kind])
+        send(kind)
+      }
     },
   }
 }

@@ -14,7 +14,8 @@ export const claimStatements = (schema: string): readonly string[] => [
   claim(schema),
 ]
 
-const MOVE = 'seq, run_at, id, lane, token, attempt, max_attempts, crash_count, priority, keyed, failed, claimed_at, give_up_at, start_by, alone, worker, lease_until'
+const MOVE =
+  'seq, run_at, id, lane, token, attempt, max_attempts, crash_count, priority, keyed, failed, claimed_at, give_up_at, start_by, alone, worker, lease_until'
 
 /** What few jobs have is one column, null for most: each column costs where rows enter JavaScript. */
 const CLAIMED = `c.seq, c.id, j.payload, c.lane, c.priority::int, c.run_at, j.created_at, c.max_attempts,
@@ -40,7 +41,9 @@ const takeWhere = (schema: string, where: string, order: string, limit: string, 
   )
   SELECT ${CLAIMED} FROM c JOIN ${schema}.jobs j ON j.id = c.id`
 
-const take = (schema: string): string => `CREATE FUNCTION ${schema}.take_1(p_now bigint, p_worker text, p_lane int, p_priority int, p_floor bigint, p_limit int,
+const take = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.take_1(p_now bigint, p_worker text, p_lane int, p_priority int, p_floor bigint, p_limit int,
   p_lease bigint, p_alone boolean) RETURNS SETOF ${schema}.claimed_1 LANGUAGE plpgsql ROWS 100 AS ${body(`
 BEGIN
   IF p_alone THEN
@@ -55,7 +58,11 @@ END`)}`
  * five per lane, one per priority: no run time below it is looked at. The last row has no id and tells in `payload`: [now, nextAt, nextSuspectAt,
  * lanes]; `lanes` is null when `p_lane_count` was right, else all there are, and nothing was claimed.
  */
-const claim = (schema: string): string => `CREATE FUNCTION ${schema}.claim_1(p_now bigint, p_worker text, p_limit int, p_alone boolean, p_retention bigint, p_lanes text,
+const claim = (schema: string): string => {
+  const head = (priority: string): string => `(SELECT min(h.run_at) FROM unnest(v_lanes) WITH ORDINALITY l(lane, n) CROSS JOIN LATERAL (
+      SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${READY} AND w.lane = l.lane AND w.priority = ${priority}
+        AND w.run_at >= v_floors[(l.n - 1) * 5 + ${priority} + 1] ORDER BY w.run_at LIMIT 1) h)`
+  return `CREATE FUNCTION ${schema}.claim_1(p_now bigint, p_worker text, p_limit int, p_alone boolean, p_retention bigint, p_lanes text,
   p_leases text, p_queues text, p_caps text, p_floors text, p_lane_count int) RETURNS SETOF ${schema}.claimed_1 LANGUAGE plpgsql ROWS 100 ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
@@ -66,26 +73,34 @@ DECLARE
   v_floors bigint[] := p_floors::bigint[];
   v_taken int := 0;
   v_got int;
+  v_rows int;
   v_room int;
   v_chosen int[];
   v_wants int[];
   v_lane int;
   v_index int;
-  v_next bigint;
-  v_head bigint;
+  v_heads bigint[];
+  v_alive boolean;
+  v_lanes_known boolean;
+  v_paused boolean;
+  v_late boolean;
   v_suspect bigint;
-  v_slot boolean := true;
+  v_slot boolean;
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM ${schema}.workers WHERE id = p_worker AND died_at IS NULL) THEN
+  SELECT EXISTS (SELECT 1 FROM ${schema}.workers WHERE id = p_worker AND died_at IS NULL), (SELECT count(*) FROM ${schema}.lanes) = p_lane_count,
+      EXISTS (SELECT 1 FROM ${schema}.paused_queues), EXISTS (SELECT 1 FROM ${schema}.waiting WHERE deadline < v_now),
+      EXISTS (SELECT 1 FROM ${schema}.waiting WHERE state = ${SUSPECT})
+    INTO v_alive, v_lanes_known, v_paused, v_late, v_slot;
+  IF NOT v_alive THEN
     RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, NULL, NULL, NULL)::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
     RETURN;
   END IF;
-  IF p_lane_count <> (SELECT count(*) FROM ${schema}.lanes) THEN
+  IF NOT v_lanes_known THEN
     RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, NULL, NULL,
       (SELECT json_agg(json_build_array(l.id, l.queue, l.kind, l.version) ORDER BY l.id) FROM ${schema}.lanes l))::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
     RETURN;
   END IF;
-  IF EXISTS (SELECT 1 FROM ${schema}.paused_queues) THEN
+  IF v_paused THEN
     SELECT array_agg(t.lane ORDER BY t.n), array_agg(t.lease ORDER BY t.n), array_agg(t.queue ORDER BY t.n) INTO v_lanes, v_leases, v_queues
       FROM unnest(v_lanes, v_leases, v_queues) WITH ORDINALITY t(lane, lease, queue, n) JOIN ${schema}.lanes l ON l.id = t.lane
       WHERE NOT EXISTS (SELECT 1 FROM ${schema}.paused_queues p WHERE p.queue = l.queue);
@@ -93,10 +108,9 @@ BEGIN
       FROM unnest(p_lanes::int[]) WITH ORDINALITY t(lane, n) CROSS JOIN LATERAL unnest(p_floors::bigint[]) WITH ORDINALITY f(floor, n)
       WHERE f.n > (t.n - 1) * 5 AND f.n <= t.n * 5 AND t.lane = ANY (v_lanes);
   END IF;
-  IF EXISTS (SELECT 1 FROM ${schema}.waiting WHERE deadline < v_now) THEN
+  IF v_late THEN
     PERFORM ${schema}.expire_1(v_now, ${LATE_MAX}, p_retention);
   END IF;
-  v_slot := EXISTS (SELECT 1 FROM ${schema}.waiting WHERE state = ${SUSPECT});
   IF v_slot THEN
     -- Two that count at once would both find a slot.
     IF p_alone THEN PERFORM pg_advisory_xact_lock(hashtextextended(${quoteLiteral(`${schema}.alone`)}, 0)); END IF;
@@ -118,8 +132,11 @@ BEGIN
         JOIN ${schema}.heartbeats b ON b.worker = w.id WHERE w.died_at IS NULL AND v_now - b.at <= w.lease_ms);
     END IF;
   ELSE
+    -- The first run time at each priority: to take is dear, and most have nothing.
+    v_heads := ARRAY(SELECT ${head('p.priority')} FROM generate_series(0, 4) p(priority) ORDER BY p.priority);
     FOR v_priority IN 0..4 LOOP
-      EXIT WHEN v_taken >= p_limit OR v_lanes IS NULL;
+      EXIT WHEN v_taken >= p_limit;
+      CONTINUE WHEN v_heads[v_priority + 1] IS NULL OR v_heads[v_priority + 1] > v_now;
       LOOP
         v_room := p_limit - v_taken;
         IF cardinality(v_lanes) = 1 THEN
@@ -144,27 +161,22 @@ BEGIN
           v_lane := v_chosen[v_index];
           RETURN QUERY SELECT * FROM ${schema}.take_1(v_now, p_worker, v_lanes[v_lane], v_priority, v_floors[(v_lane - 1) * 5 + v_priority + 1], v_wants[v_index],
             v_leases[v_lane], false);
-          GET DIAGNOSTICS v_head = ROW_COUNT;
-          v_got := v_got + v_head;
-          v_caps[v_queues[v_lane]] := v_caps[v_queues[v_lane]] - v_head;
+          GET DIAGNOSTICS v_rows = ROW_COUNT;
+          v_got := v_got + v_rows;
+          v_caps[v_queues[v_lane]] := v_caps[v_queues[v_lane]] - v_rows;
         END LOOP;
         v_taken := v_taken + v_got;
         -- Others took some of what was looked at, and there may be more elsewhere.
         EXIT WHEN v_got = 0 OR v_taken >= p_limit OR cardinality(v_lanes) = 1 OR v_got >= (SELECT sum(want) FROM unnest(v_wants) want);
       END LOOP;
-    END LOOP;
-    FOR v_priority IN 0..4 LOOP
-      SELECT min(h.run_at) INTO v_head FROM unnest(v_lanes) WITH ORDINALITY l(lane, n) CROSS JOIN LATERAL (
-        SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${READY} AND w.lane = l.lane AND w.priority = v_priority
-          AND w.run_at >= v_floors[(l.n - 1) * 5 + v_priority + 1] ORDER BY w.run_at LIMIT 1) h;
-      v_next := least(v_next, v_head);
-      EXIT WHEN v_next <= v_now;
+      v_heads[v_priority + 1] := ${head('v_priority')};
     END LOOP;
   END IF;
   IF v_slot THEN
     SELECT min(h.run_at) INTO v_suspect FROM unnest(v_lanes) l(lane) CROSS JOIN generate_series(0, 4) p(priority) CROSS JOIN LATERAL (
       SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${SUSPECT} AND w.lane = l.lane AND w.priority = p.priority ORDER BY w.run_at LIMIT 1) h;
   END IF;
-  RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, CASE WHEN p_alone THEN v_suspect ELSE v_next END, v_suspect, NULL)::text,
+  RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, CASE WHEN p_alone THEN v_suspect ELSE (SELECT min(h) FROM unnest(v_heads) h) END, v_suspect, NULL)::text,
     0, 0, 0::bigint, 0::bigint, 0, NULL::text;
 END`)}`
+}
