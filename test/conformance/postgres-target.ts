@@ -1,10 +1,10 @@
-/** The conformance suite on a PostgreSQL server: a schema of its own for each case. */
+/** The conformance suite on a PostgreSQL server: an empty schema for each case. */
 import { type Backend, createManualClock } from 'kerja/backend'
 import { postgres } from 'kerja/postgres'
 import { runBackendConformance } from 'kerja/testing/conformance'
 import pg from 'pg'
 import { describe, it } from 'vitest'
-import { newSchema, removeLater } from '../support/postgres.js'
+import { giveBack, takeSchema } from '../support/postgres-schemas.js'
 
 /** `findUrl` is asked in each case. */
 export function runOnPostgres(name: string, findUrl: () => string): ReturnType<typeof runBackendConformance> {
@@ -13,8 +13,8 @@ export function runOnPostgres(name: string, findUrl: () => string): ReturnType<t
     capabilities: postgres({ url: 'postgres://unused' }).capabilities,
     test: { describe, it },
     async open() {
-      const [url, schema] = [findUrl(), newSchema()]
-      removeLater(schema, url)
+      const url = findUrl()
+      const schema = takeSchema(url)
       const clock = createManualClock(Date.UTC(2026, 0, 1))
       const backends: Backend[] = []
       const clients: pg.Client[] = []
@@ -37,6 +37,7 @@ export function runOnPostgres(name: string, findUrl: () => string): ReturnType<t
         async close() {
           await Promise.all(clients.map((client) => client.end()))
           await Promise.all(backends.map((backend) => backend.close()))
+          await giveBack(schema, url)
         },
       }
     },

@@ -76,7 +76,10 @@ async function play(kerja, hosts, folder, jobCount) {
   hosts.far.join()
   const joinedAt = Date.now()
   await until('the far worker registers anew', () => countOf('up', of('far', journals())) === 2)
-  const laterIds = await enqueue(kerja, Array.from({ length: jobCount / 3 }, () => short.with({})))
+  const laterIds = await enqueue(
+    kerja,
+    Array.from({ length: jobCount / 3 }, () => short.with({})),
+  )
   const later = new Set(laterIds)
   await until('later jobs are completed', () => journals().filter(({ type, id }) => type === 'accepted' && later.has(id)).length === later.size)
   return { ids: [...ids, ...laterIds], later, cutAt, joinedAt, entries: journals() }
@@ -117,7 +120,15 @@ function judge({ ids, later, cutAt, joinedAt, entries }, records) {
     ...aborted.filter(({ at }) => at - cutAt > LEASE_MS).map(({ id }) => `the handler of ${id} was told to stop after its lease had lapsed`),
     ...(takenOver.length < aborted.length ? [`of ${aborted.length} jobs in the middle ${takenOver.length} were taken over`] : []),
     ...settledLate.map(({ id, type }) => `the far worker was back and its ${type} of ${id} was taken`),
-    ...(countOf('accepted', of('far', entries.filter(({ id }) => later.has(id)))) === 0 ? ['the far worker did not work on'] : []),
+    ...(countOf(
+      'accepted',
+      of(
+        'far',
+        entries.filter(({ id }) => later.has(id)),
+      ),
+    ) === 0
+      ? ['the far worker did not work on']
+      : []),
   ]
   return { report, far, near, aborted, takenOver, faults }
 }
@@ -125,7 +136,9 @@ function judge({ ids, later, cutAt, joinedAt, entries }, records) {
 function print({ report, far, near, aborted, takenOver, faults }, { cutAt, later, ids }) {
   const first = (entries) => Math.min(...entries.map(({ at }) => at)) - cutAt
   const last = (entries) => Math.max(...entries.map(({ at }) => at)) - cutAt
-  console.log(`jobs ${ids.length}, completed ${report.completed}, lost ${report.lost}, settled twice ${report.settledTwice}, overlaps ${report.overlaps}`)
+  console.log(
+    `jobs ${ids.length}, completed ${report.completed}, lost ${report.lost}, settled twice ${report.settledTwice}, overlaps ${report.overlaps}`,
+  )
   console.log(
     `by "near" ${countOf('accepted', near)}, by "far" ${countOf('accepted', far)}, of those ${far.filter(({ type, id }) => type === 'accepted' && later.has(id)).length} after it was back`,
   )
