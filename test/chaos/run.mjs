@@ -37,6 +37,8 @@ export async function runChaos({ backend, jobs, workers, producers, killEveryMs,
     const shares = Array.from({ length: producers }, (_, index) => ({ from: index * share, to: Math.min(jobs, (index + 1) * share), callers: 50 }))
     try {
       await Promise.race([Promise.all(shares.map((each) => crew.produce(each))), crew.failed, ...faults.map(({ failed }) => failed)])
+      // However quick the work was, each fault is to strike.
+      await Promise.all(faults.map(({ struck }) => struck))
       // Faults go on for a while after the last acknowledgement, so that they also hit the end of the line.
       await sleep(killEveryMs * 3)
     } finally {
@@ -130,14 +132,21 @@ function createCrew({ url, folder }) {
 function repeat({ everyMs, act }, random) {
   let isStopping = false
   const wake = new AbortController()
+  let strike
+  const struck = new Promise((resolve) => {
+    strike = resolve
+  })
   const loop = (async () => {
     for (;;) {
       await sleep(everyMs * (0.5 + random()), undefined, { signal: wake.signal }).catch(() => undefined)
       if (isStopping) return
       await act()
+      strike()
     }
   })()
   return {
+    /** Resolves after the first time. */
+    struck,
     failed: loop.then(() => new Promise(() => undefined)),
     stop() {
       isStopping = true
