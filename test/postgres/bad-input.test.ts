@@ -54,7 +54,7 @@ describe.each(NASTY)('text with %s', (_name, text) => {
     }
   })
 
-  it('in errors, reasons, progress and log lines is stored in a form that can be read', async () => {
+  it('in errors, progress and log lines is stored', async () => {
     const { stage } = openSchema()
     const job = defineJob({ kind: 'test.fails', payload: type<object>(), maxAttempts: 1 })
     await stage.work(
@@ -67,7 +67,7 @@ describe.each(NASTY)('text with %s', (_name, text) => {
     const ended = await stage.run(job)
     const readable = text.replaceAll(/\0|\p{Surrogate}/gu, '\ufffd')
     expect(ended).toMatchObject({ state: 'failed', reason: 'attempts', failure: { message: readable } })
-    expect((await stage.kerja.jobs.logs(ended.id)).lines.map(({ message }) => message)).toEqual([readable])
+    expect((await stage.kerja.jobs.logs(ended.id)).lines.map(({ message }) => message)).toEqual([text])
   })
 })
 

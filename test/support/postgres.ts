@@ -15,11 +15,11 @@ export function postgresUrl(): string {
 export const newSchema = (): string => `kerja_test_${randomUUID().replaceAll('-', '').slice(0, 12)}`
 
 /** Removes schemas when the file's tests are over: not after each test, since that costs more than the test. */
-const leftover = new Map<string, string[]>()
+const leftover = new Map<string, Set<string>>()
 let isCleaned = false
 
 export function removeLater(schema: string, url = postgresUrl()): void {
-  leftover.set(url, [...(leftover.get(url) ?? []), schema])
+  leftover.set(url, new Set(leftover.get(url)).add(schema))
 }
 
 /** Called at the top of a file by whoever imports `backends.ts` or this. */
@@ -45,6 +45,17 @@ export async function withClient<T>(act: (client: pg.Client) => Promise<T>, url 
   } finally {
     await client.end().catch(() => undefined)
   }
+}
+
+/** All that a store holds goes, its tables stay. */
+export async function emptySchema(schema: string, url: string): Promise<void> {
+  await withClient(async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1 AND tablename <> 'migrations'",
+      [schema],
+    )
+    if (rows.length > 0) await client.query(rows.map(({ name }) => `DELETE FROM ${name}`).join(';'))
+  }, url)
 }
 
 /** A backend on a store of its own. */

@@ -2,7 +2,7 @@
 import type { ClaimRequest, ClaimResult } from '../../contract/backend.js'
 import type { ClaimedJob, SettleResult } from '../../contract/job.js'
 import type { PriorityRank } from '../../core/state.js'
-import { createFloors, type Floors, PRIORITY_COUNT } from './floors.js'
+import { createFloors, type Floors } from './floors.js'
 import type { Lane, Lanes } from './lanes.js'
 import { decodeTags, decodeTick } from './rows.js'
 import type { Session } from './session.js'
@@ -32,7 +32,7 @@ type Rare = readonly [
   tickAt: number | null,
 ]
 const COMMON: Rare = Object.freeze([0, 0, 0, null, null, null, null, null, null] as const)
-type Facts = readonly [now: number, nextAt: number | null, nextSuspectAt: number | null, lanes: readonly Lane[] | null]
+type Facts = readonly [now: number, nextAt: number | null, nextSuspectAt: number | null, lanes: readonly Lane[] | null, tookMs: number]
 
 interface OpenLane {
   readonly lane: Lane
@@ -53,56 +53,67 @@ export function createClaims(session: Session, lanes: Lanes): Claims {
   const claimSql = `SELECT * FROM ${schema}.claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
   const bothSql = `SELECT * FROM ${schema}.settle_and_claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 
-  /** One call. Null when lanes were missing: they are known now. */
-  async function call(request: ClaimRequest, swept: boolean, settle: SettleCall | null): Promise<{ claimed: ClaimResult | null; answer: string | null }> {
-    const startedAt = performance.now()
-    if (swept) floors.lift()
+  /** One call. Nothing is claimed when lanes were missing: they are known now. */
+  async function call(request: ClaimRequest, settle: SettleCall | null, sweep: boolean): Promise<Call> {
+    const swept = request.alone || sweep || floors.sweepDue(performance.now())
+    const round = swept && !request.alone ? floors.lift() : floors.round()
     const open = openLanes(lanes.all(), request)
     const values = [session.now(), ...(settle?.values ?? []), ...claimValues(request, open, floors, lanes.all().length)]
     const rows = await session.query<Row>(settle === null ? claimSql : bothSql, values, { lane: 'work' })
     const answer = settle === null ? null : (rows.pop() as Row)[2]
-    const facts = JSON.parse((rows.pop() as Row)[2] as string) as Facts
-    if (swept) floors.swept(performance.now(), performance.now() - startedAt)
-    if (facts[3] === null) return { claimed: resultOf(rows, facts, request), answer }
-    lanes.learn(facts[3])
-    return { claimed: null, answer }
-  }
-
-  function resultOf(rows: Row[], [now, nextAt, nextSuspectAt]: Facts, request: ClaimRequest): ClaimResult {
+    const [now, nextAt, nextSuspectAt, allLanes, tookMs] = JSON.parse((rows.pop() as Row)[2] as string) as Facts
+    if (allLanes !== null) {
+      lanes.learn(allLanes)
+      return { claimed: null, answer, swept }
+    }
     rows.sort((a, b) => a[4] - b[4] || a[5] - b[5] || a[0] - b[0])
-    if (!request.alone) for (const [, , , lane, priority, runAt] of rows) floors.claimed(lane, priority, runAt)
+    if (!request.alone) {
+      for (const [seq, , , lane, priority, runAt] of rows) floors.claimed(round, lane, priority, runAt, seq)
+      floors.came(rows.length >= request.limit)
+      if (swept) floors.swept(performance.now(), tookMs)
+    }
     return {
-      jobs: rows.map((row) => claimedOf(row, lanes, now, request.alone)),
-      nextDueInMs: nextAt === null ? null : Math.max(0, nextAt - now),
-      suspectsWait: nextSuspectAt !== null && nextSuspectAt <= now,
+      claimed: {
+        jobs: rows.map((row) => claimedOf(row, lanes, now, request.alone)),
+        nextDueInMs: nextAt === null ? null : Math.max(0, nextAt - now),
+        suspectsWait: nextSuspectAt !== null && nextSuspectAt <= now,
+      },
+      answer,
+      swept,
     }
   }
 
-  async function claim(request: ClaimRequest): Promise<ClaimResult> {
-    const swept = floors.sweepDue(performance.now())
-    let { claimed } = await call(request, swept, null)
-    claimed ??= (await call(request, swept, null)).claimed
-    if (claimed === null) return { jobs: [], nextDueInMs: 0, suspectsWait: false }
-    return claimed.jobs.length === 0 && !swept ? sweepAfter(request, claimed) : claimed
+  /** What a claim that came back short above the floors says about what waits is no answer while a look below them is to be had. */
+  async function complete(request: ClaimRequest, { claimed, swept }: Call): Promise<ClaimResult> {
+    if (claimed === null) return claim(request)
+    if (swept || claimed.jobs.length >= request.limit || !floors.sweepAllowed(performance.now())) return claimed
+    // With some to start with, the next claim sweeps.
+    if (claimed.jobs.length > 0) return { ...claimed, nextDueInMs: 0 }
+    return (await call(request, null, true)).claimed ?? claimed
   }
 
-  /** Nothing was found above the floors: that is no answer while a look below them is to be had. */
-  async function sweepAfter(request: ClaimRequest, claimed: ClaimResult): Promise<ClaimResult> {
-    if (request.alone || !floors.sweepAllowed(performance.now())) return claimed
-    return (await call(request, true, null)).claimed ?? claimed
+  async function claim(request: ClaimRequest): Promise<ClaimResult> {
+    const first = await call(request, null, false)
+    // Lanes that came to be in the very moment are seen by the next claim.
+    const { claimed } = first
+    if (claimed !== null) return complete(request, first)
+    return (await call(request, null, true)).claimed ?? { jobs: [], nextDueInMs: 0, suspectsWait: false }
   }
 
   return {
     claim,
     async settleAndClaim(settle, request) {
-      const swept = floors.sweepDue(performance.now())
-      const { claimed, answer } = await call(request, swept, settle)
-      const results = settle.resultsOf(answer)
-      if (claimed === null || (claimed.jobs.length === 0 && !swept)) return { results, claimed: await claim(request) }
-      return { results, claimed }
+      const both = await call(request, settle, false)
+      return { results: settle.resultsOf(both.answer), claimed: await complete(request, both) }
     },
-    moved: floors.lift,
+    moved: () => void floors.lift(),
   }
+}
+
+interface Call {
+  readonly claimed: ClaimResult | null
+  readonly answer: string | null
+  readonly swept: boolean
 }
 
 /** Which lanes a request may take from: queue served, kind handled, version known. Pauses are the database's to see. */
@@ -130,7 +141,7 @@ function claimValues(request: ClaimRequest, open: readonly OpenLane[], floors: F
     arrayOf(open.map(({ leaseMs }) => (leaseMs === null ? null : Math.ceil(leaseMs)))),
     arrayOf(open.map(({ lane }) => positions.get(lane[1]) as number)),
     arrayOf(queues.map((queue) => Math.min(request.queues.get(queue) ?? 0, request.limit))),
-    arrayOf(open.flatMap(({ lane }) => floors.of(lane[0]).slice(0, PRIORITY_COUNT))),
+    arrayOf(open.flatMap(({ lane }) => floors.of(lane[0]))),
     laneCount,
   ]
 }

@@ -154,9 +154,10 @@ function createSession(client: PgClient, location: string, deadlineMs: number): 
       // A pooler refuses settings at the start of a connection and mixes them up later.
       if (!direct) return
       const durable = synchronousCommit === 'off' ? ", set_config('synchronous_commit', 'on', false)" : ''
-      await query(`SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)${durable}`, [
-        String(callMs),
-      ])
+      await query(
+        `SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false), set_config('jit', 'off', false)${durable}`,
+        [String(callMs)],
+      )
     },
     ref: () => void socketOf(client)?.ref?.(),
     unref: () => void socketOf(client)?.unref?.(),

@@ -91,7 +91,10 @@ function createChanges(session: Session, { wake, moved }: LedgerHooks): Pick<Led
   async function change(name: string, ids: readonly string[], ...more: readonly unknown[]): Promise<ChangeResult[]> {
     const known = ids.filter((id) => UUID.test(id))
     const parameters = more.map((_, index) => `, $${index + 3}`).join('')
-    const rows = known.length === 0 ? [] : await session.query<[string]>(`SELECT ${schema}.${name}($1, $2${parameters})`, [session.now(), arrayOf(known), ...more])
+    const rows =
+      known.length === 0
+        ? []
+        : await session.query<[string]>(`SELECT ${schema}.${name}($1, $2${parameters})`, [session.now(), arrayOf(known), ...more])
     const results = (JSON.parse(rows[0]?.[0] ?? '[]') as ChangeResult[]).values()
     return ids.map((id) => (UUID.test(id) ? (results.next().value as ChangeResult) : 'unknown'))
   }
@@ -115,7 +118,9 @@ function createChanges(session: Session, { wake, moved }: LedgerHooks): Pick<Led
         ...(progress === undefined ? {} : { f: progress.fraction, m: encodeNullable(progress.message) }),
         ...(lines === undefined ? {} : { l: lines.map(({ at, level, message }) => [Math.ceil(at), level, encodeText(message)]) }),
       }))
-      const [row] = await session.query<[string]>(`SELECT ${schema}.record_1($1, $2, $3)`, [session.now(), JSON.stringify(items), logLinesMax], { lane: 'work' })
+      const [row] = await session.query<[string]>(`SELECT ${schema}.record_1($1, $2, $3)`, [session.now(), JSON.stringify(items), logLinesMax], {
+        lane: 'work',
+      })
       const results = JSON.parse(row?.[0] ?? '[]') as ('recorded' | 'lost')[]
       if (results.includes('recorded')) wake('changed')
       return results

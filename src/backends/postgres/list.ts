@@ -45,7 +45,8 @@ export function createList(session: Session, holds: ReturnType<typeof createLane
     const { now } = await holds([])
     const walks = walksOf(schema, query.states, now)
     // What nobody filters is as long as it is wanted to be.
-    const isBare = query.queue === undefined && query.kind === undefined && query.group === undefined && query.tag === undefined && query.states === undefined
+    const isBare =
+      query.queue === undefined && query.kind === undefined && query.group === undefined && query.tag === undefined && query.states === undefined
     const floors = isBare ? [] : await Promise.all(walks.map((walk) => floorOf(walk, before)))
     // No walk may go below another's floor: the page ends at one job for all.
     const floor = floors.reduce((highest, each) => (each !== null && (highest === null || each > highest) ? each : highest), null)
@@ -84,7 +85,15 @@ function walksOf(schema: string, states: readonly JobState[] | undefined, now: n
     LEFT JOIN ${schema}.progress p ON p.seq = j.seq AND p.token = w.token`
   const runningTables = `${schema}.running r JOIN ${schema}.jobs j ON j.id = r.id LEFT JOIN ${schema}.waiting w ON false
     LEFT JOIN ${schema}.progress p ON p.seq = j.seq AND p.token = r.token`
-  const running = { columns: live.columns, tables: runningTables, id: 'r.id', from: `${schema}.running r`, condition: 'true', row: 'j', lane: 'r.lane' } as const
+  const running = {
+    columns: live.columns,
+    tables: runningTables,
+    id: 'r.id',
+    from: `${schema}.running r`,
+    condition: 'true',
+    row: 'j',
+    lane: 'r.lane',
+  } as const
   const conditions: string[] = []
   if (wanted.has('scheduled')) conditions.push(`(NOT w.failed AND w.run_at > ${now})`)
   if (wanted.has('retryable')) conditions.push(`(w.failed AND w.run_at > ${now})`)
@@ -114,16 +123,25 @@ function walksOf(schema: string, states: readonly JobState[] | undefined, now: n
     })
   }
   if (wanted.has('running') && (conditions.length === 0 || onlyFailed)) walks.push(running)
-  const numbers = [...(wanted.has('completed') ? [COMPLETED] : []), ...(wanted.has('cancelled') ? [CANCELLED] : []), ...(wanted.has('failed') ? [FAILED] : [])]
+  const numbers = [
+    ...(wanted.has('completed') ? [COMPLETED] : []),
+    ...(wanted.has('cancelled') ? [CANCELLED] : []),
+    ...(wanted.has('failed') ? [FAILED] : []),
+  ]
   const ended = { ...endedRecords(schema), id: 'h.id', from: `${schema}.history h`, row: 'h', lane: 'h.lane' } as const
   if (numbers.length === 3) walks.push({ ...ended, condition: 'true' })
-  else if (numbers.includes(COMPLETED)) walks.push({ ...ended, condition: 'true', tables: `${ended.tables} JOIN (SELECT 1) one ON h.state IN (${numbers.join(', ')})` })
+  else if (numbers.includes(COMPLETED))
+    walks.push({ ...ended, condition: 'true', tables: `${ended.tables} JOIN (SELECT 1) one ON h.state IN (${numbers.join(', ')})` })
   // By the index of those that ended badly, which is in the order of ids for each state.
   else for (const number of numbers) walks.push({ ...ended, condition: `h.state = ${number} AND h.state IN (${CANCELLED}, ${FAILED})` })
   return walks
 }
 
-function conditionsOf(schema: string, { queue, kind, group, tag }: JobQuery, { row, lane }: Walk): { readonly sql: string; readonly values: unknown[] } {
+function conditionsOf(
+  schema: string,
+  { queue, kind, group, tag }: JobQuery,
+  { row, lane }: Walk,
+): { readonly sql: string; readonly values: unknown[] } {
   const conditions: string[] = []
   const values: unknown[] = []
   const value = (given: unknown): string => `$${values.push(given) + 3}`

@@ -77,7 +77,8 @@ export function createPush(session: Session, lanes: Lanes, again: Again): Push {
     if (jobs.length === 0) return []
     await lanes.ensure(jobs)
     if (!jobs.some(isKeyed)) return again(() => pushPlain(jobs))
-    if (jobs.length <= MIXED_MAX || new Set(jobs.map(({ id }) => id)).size < jobs.length) return inChunks(jobs, KEYED_MAX, (chunk) => again(() => pushItems(chunk)))
+    if (jobs.length <= MIXED_MAX || new Set(jobs.map(({ id }) => id)).size < jobs.length)
+      return inChunks(jobs, KEYED_MAX, (chunk) => again(() => pushItems(chunk)))
     const plain = jobs.filter((job) => !isKeyed(job))
     const plainResults = plain.length === 0 ? [] : await again(() => pushPlain(plain))
     const keyedResults = await inChunks(jobs.filter(isKeyed), KEYED_MAX, (chunk) => again(() => pushItems(chunk)))

@@ -71,7 +71,9 @@ export function createQueue(session: Session, hooks: QueueHooks, shared?: Lanes)
       },
       lapsed,
       async expire({ limit, retentionMs }) {
-        const [row] = await session.query<[number]>(`SELECT ${schema}.expire_1($1, $2, $3)`, [session.now(), limit, Math.ceil(retentionMs)], { lane: 'work' })
+        const [row] = await session.query<[number]>(`SELECT ${schema}.expire_1($1, $2, $3)`, [session.now(), limit, Math.ceil(retentionMs)], {
+          lane: 'work',
+        })
         const count = row?.[0] ?? 0
         if (count > 0) hooks.wake('changed')
         return count
@@ -148,4 +150,3 @@ function createFuse({ settle, claim, both }: FuseActions) {
     },
   }
 }
-

@@ -74,7 +74,8 @@ export function createStats(session: Session, lanes: Lanes, holds: ReturnType<ty
 function statsSql(schema: string): string {
   const ready = (condition: string): string =>
     `SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${READY} AND w.lane = l.id AND w.priority = p.priority AND ${condition} ORDER BY w.run_at`
-  const apart = (state: number): string => `SELECT w.state, w.run_at, w.failed FROM ${schema}.waiting w WHERE w.state = ${state} AND w.lane = l.id LIMIT $2`
+  const apart = (state: number): string =>
+    `SELECT w.state, w.run_at, w.failed FROM ${schema}.waiting w WHERE w.state = ${state} AND w.lane = l.id LIMIT $2`
   const ended = (state: number): string =>
     `(SELECT count(*) FROM (SELECT 1 FROM ${schema}.history h WHERE h.lane = l.id AND h.state = ${state} LIMIT $2) x)`
   return `SELECT l.id, l.queue, due.count + coalesce(a.due, 0), greatest(0, due.later - retrying.count) + coalesce(a.later, 0), retrying.count + coalesce(a.retrying, 0),

@@ -3,10 +3,19 @@ import { SUSPECT_CRASH_COUNT } from '../../../core/state.js'
 import { CANCELLED, COMPLETED, HELD, READY, SUSPECT, SUSPECT_AGAIN_SQL } from '../rows.js'
 import { BY_INDEX, body } from './functions.js'
 
-export const changeStatements = (schema: string): readonly string[] => [place(schema), cancel(schema), retry(schema), forget(schema), remove(schema), update(schema), record(schema)]
+export const changeStatements = (schema: string): readonly string[] => [
+  place(schema),
+  cancel(schema),
+  retry(schema),
+  forget(schema),
+  remove(schema),
+  update(schema),
+  record(schema),
+]
 
 /** A waiting place as if it ran: what moves and ends jobs knows one shape. */
-const place = (schema: string): string => `CREATE FUNCTION ${schema}.place_1(w ${schema}.waiting) RETURNS ${schema}.running LANGUAGE sql IMMUTABLE AS ${body(`
+const place = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.place_1(w ${schema}.waiting) RETURNS ${schema}.running LANGUAGE sql IMMUTABLE AS ${body(`
   SELECT ROW(w.seq, w.run_at, w.id, w.lane, w.token, w.attempt, w.max_attempts, w.crash_count, w.priority, w.keyed, w.failed, w.claimed_at, w.give_up_at,
     w.start_by, false, '', NULL::bigint, NULL::bigint, NULL::text)::${schema}.running`)}`
 
@@ -16,7 +25,13 @@ const LOOKS = 10
 /** What became of a job that is neither waiting nor running. */
 const elsewhere = (schema: string): string => `CASE WHEN EXISTS (SELECT 1 FROM ${schema}.history WHERE id = v_id) THEN 'unchanged' ELSE 'unknown' END`
 
-const eachOf = (schema: string, name: string, parameters: string, declarations: string, look: string): string => `CREATE FUNCTION ${schema}.${name}(p_now bigint, p_ids text${parameters})
+const eachOf = (
+  schema: string,
+  name: string,
+  parameters: string,
+  declarations: string,
+  look: string,
+): string => `CREATE FUNCTION ${schema}.${name}(p_now bigint, p_ids text${parameters})
   RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
@@ -94,7 +109,8 @@ const retry = (schema: string): string =>
   )
 
 /** The traces of jobs beside their records. Their idempotency keys stay: those stand for requests until they run out. */
-const forget = (schema: string): string => `CREATE FUNCTION ${schema}.forget_1(p_seqs bigint[]) RETURNS void LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const forget = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.forget_1(p_seqs bigint[]) RETURNS void LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 BEGIN
   DELETE FROM ${schema}.attempts a USING unnest(p_seqs) s(seq) WHERE a.seq = s.seq;
   DELETE FROM ${schema}.logs g USING unnest(p_seqs) s(seq) WHERE g.seq = s.seq;
@@ -156,7 +172,8 @@ const update = (schema: string): string =>
   )
 
 /** Progress and lines of runs, each under its token: { s, i, t, f: fraction, m: message } or { s, i, t, l: [[at, level, message], …] }. */
-const record = (schema: string): string => `CREATE FUNCTION ${schema}.record_1(p_now bigint, p_writes json, p_lines_max int) RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const record = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.record_1(p_now bigint, p_writes json, p_lines_max int) RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_write json;

@@ -43,13 +43,13 @@ const takeWhere = (schema: string, where: string, order: string, limit: string, 
 
 const take = (
   schema: string,
-): string => `CREATE FUNCTION ${schema}.take_1(p_now bigint, p_worker text, p_lane int, p_priority int, p_floor bigint, p_limit int,
+): string => `CREATE FUNCTION ${schema}.take_1(p_now bigint, p_worker text, p_lane int, p_priority int, p_floor bigint, p_floor_seq bigint, p_limit int,
   p_lease bigint, p_alone boolean) RETURNS SETOF ${schema}.claimed_1 LANGUAGE plpgsql ROWS 100 AS ${body(`
 BEGIN
   IF p_alone THEN
     ${takeWhere(schema, `w.state = ${SUSPECT} AND w.lane = p_lane AND w.priority = p_priority AND w.run_at <= p_now`, 'w.run_at, w.seq', 'p_limit', true)};
   ELSE
-    ${takeWhere(schema, `w.state = ${READY} AND w.lane = p_lane AND w.priority = p_priority AND w.run_at >= p_floor AND w.run_at <= p_now`, 'w.run_at, w.seq', 'p_limit', false)};
+    ${takeWhere(schema, `w.state = ${READY} AND w.lane = p_lane AND w.priority = p_priority AND (w.run_at, w.seq) > (p_floor, p_floor_seq) AND w.run_at <= p_now`, 'w.run_at, w.seq', 'p_limit', false)};
   END IF;
 END`)}`
 
@@ -61,7 +61,8 @@ END`)}`
 const claim = (schema: string): string => {
   const head = (priority: string): string => `(SELECT min(h.run_at) FROM unnest(v_lanes) WITH ORDINALITY l(lane, n) CROSS JOIN LATERAL (
       SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${READY} AND w.lane = l.lane AND w.priority = ${priority}
-        AND w.run_at >= v_floors[(l.n - 1) * 5 + ${priority} + 1] ORDER BY w.run_at LIMIT 1) h)`
+        AND (w.run_at, w.seq) > (v_floors[(l.n - 1) * 10 + ${priority} * 2 + 1], v_floors[(l.n - 1) * 10 + ${priority} * 2 + 2])
+        ORDER BY w.run_at, w.seq LIMIT 1) h)`
   return `CREATE FUNCTION ${schema}.claim_1(p_now bigint, p_worker text, p_limit int, p_alone boolean, p_retention bigint, p_lanes text,
   p_leases text, p_queues text, p_caps text, p_floors text, p_lane_count int) RETURNS SETOF ${schema}.claimed_1 LANGUAGE plpgsql ROWS 100 ${BY_INDEX} AS ${body(`
 DECLARE
@@ -86,18 +87,19 @@ DECLARE
   v_late boolean;
   v_suspect bigint;
   v_slot boolean;
+  v_started timestamptz := clock_timestamp();
 BEGIN
   SELECT EXISTS (SELECT 1 FROM ${schema}.workers WHERE id = p_worker AND died_at IS NULL), (SELECT count(*) FROM ${schema}.lanes) = p_lane_count,
       EXISTS (SELECT 1 FROM ${schema}.paused_queues), EXISTS (SELECT 1 FROM ${schema}.waiting WHERE deadline < v_now),
       EXISTS (SELECT 1 FROM ${schema}.waiting WHERE state = ${SUSPECT})
     INTO v_alive, v_lanes_known, v_paused, v_late, v_slot;
   IF NOT v_alive THEN
-    RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, NULL, NULL, NULL)::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
+    RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, NULL, NULL, NULL, 0)::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
     RETURN;
   END IF;
   IF NOT v_lanes_known THEN
     RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, NULL, NULL,
-      (SELECT json_agg(json_build_array(l.id, l.queue, l.kind, l.version) ORDER BY l.id) FROM ${schema}.lanes l))::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
+      (SELECT json_agg(json_build_array(l.id, l.queue, l.kind, l.version) ORDER BY l.id) FROM ${schema}.lanes l), 0)::text, 0, 0, 0::bigint, 0::bigint, 0, NULL::text;
     RETURN;
   END IF;
   IF v_paused THEN
@@ -106,7 +108,7 @@ BEGIN
       WHERE NOT EXISTS (SELECT 1 FROM ${schema}.paused_queues p WHERE p.queue = l.queue);
     SELECT array_agg(f.floor ORDER BY f.n) INTO v_floors
       FROM unnest(p_lanes::int[]) WITH ORDINALITY t(lane, n) CROSS JOIN LATERAL unnest(p_floors::bigint[]) WITH ORDINALITY f(floor, n)
-      WHERE f.n > (t.n - 1) * 5 AND f.n <= t.n * 5 AND t.lane = ANY (v_lanes);
+      WHERE f.n > (t.n - 1) * 10 AND f.n <= t.n * 10 AND t.lane = ANY (v_lanes);
   END IF;
   IF v_late THEN
     PERFORM ${schema}.expire_1(v_now, ${LATE_MAX}, p_retention);
@@ -124,7 +126,7 @@ BEGIN
         FOR v_index IN SELECT s.n FROM unnest(v_lanes) WITH ORDINALITY l(lane, n)
           CROSS JOIN LATERAL (SELECT w.run_at, w.seq, l.n FROM ${schema}.waiting w WHERE w.state = ${SUSPECT} AND w.lane = l.lane AND w.priority = v_priority
             AND w.run_at <= v_now ORDER BY w.run_at, w.seq LIMIT 1) s ORDER BY s.run_at, s.seq LOOP
-          RETURN QUERY SELECT * FROM ${schema}.take_1(v_now, p_worker, v_lanes[v_index], v_priority, 0, 1, v_leases[v_index], true);
+          RETURN QUERY SELECT * FROM ${schema}.take_1(v_now, p_worker, v_lanes[v_index], v_priority, 0, 0, 1, v_leases[v_index], true);
           EXIT suspects WHEN FOUND;
         END LOOP;
       END LOOP;
@@ -151,7 +153,7 @@ BEGIN
                   SELECT l.n, l.queue, w.run_at, w.seq, v_caps[l.queue] AS cap
                     FROM unnest(v_lanes, v_queues) WITH ORDINALITY l(lane, queue, n) CROSS JOIN LATERAL (
                       SELECT w.run_at, w.seq FROM ${schema}.waiting w WHERE w.state = ${READY} AND w.lane = l.lane AND w.priority = v_priority
-                        AND w.run_at >= v_floors[(l.n - 1) * 5 + v_priority + 1] AND w.run_at <= v_now AND (w.deadline IS NULL OR w.deadline >= v_now)
+                        AND (w.run_at, w.seq) > (v_floors[(l.n - 1) * 10 + v_priority * 2 + 1], v_floors[(l.n - 1) * 10 + v_priority * 2 + 2]) AND w.run_at <= v_now AND (w.deadline IS NULL OR w.deadline >= v_now)
                         ORDER BY w.run_at, w.seq LIMIT greatest(0, least(v_room, v_caps[l.queue]))) w) h) q
                 WHERE q.place <= q.cap ORDER BY q.run_at, q.seq LIMIT v_room) r GROUP BY r.n) x;
         END IF;
@@ -159,7 +161,8 @@ BEGIN
         FOR v_index IN 1..coalesce(cardinality(v_chosen), 0) LOOP
           CONTINUE WHEN v_wants[v_index] <= 0;
           v_lane := v_chosen[v_index];
-          RETURN QUERY SELECT * FROM ${schema}.take_1(v_now, p_worker, v_lanes[v_lane], v_priority, v_floors[(v_lane - 1) * 5 + v_priority + 1], v_wants[v_index],
+          RETURN QUERY SELECT * FROM ${schema}.take_1(v_now, p_worker, v_lanes[v_lane], v_priority, v_floors[(v_lane - 1) * 10 + v_priority * 2 + 1],
+            v_floors[(v_lane - 1) * 10 + v_priority * 2 + 2], v_wants[v_index],
             v_leases[v_lane], false);
           GET DIAGNOSTICS v_rows = ROW_COUNT;
           v_got := v_got + v_rows;
@@ -176,7 +179,8 @@ BEGIN
     SELECT min(h.run_at) INTO v_suspect FROM unnest(v_lanes) l(lane) CROSS JOIN generate_series(0, 4) p(priority) CROSS JOIN LATERAL (
       SELECT w.run_at FROM ${schema}.waiting w WHERE w.state = ${SUSPECT} AND w.lane = l.lane AND w.priority = p.priority ORDER BY w.run_at LIMIT 1) h;
   END IF;
-  RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, CASE WHEN p_alone THEN v_suspect ELSE (SELECT min(h) FROM unnest(v_heads) h) END, v_suspect, NULL)::text,
+  RETURN QUERY SELECT 0::bigint, NULL::uuid, json_build_array(v_now, CASE WHEN p_alone THEN v_suspect ELSE (SELECT min(h) FROM unnest(v_heads) h) END, v_suspect, NULL,
+    extract(epoch FROM clock_timestamp() - v_started) * 1000)::text,
     0, 0, 0::bigint, 0::bigint, 0, NULL::text;
 END`)}`
 }

@@ -1,6 +1,6 @@
 /** SQL functions that write new jobs. `schema` is quoted. */
 import { quoteLiteral } from '../options.js'
-import { READY, SUSPECT, HELD, SUSPECT_AGAIN_SQL } from '../rows.js'
+import { HELD, READY, SUSPECT, SUSPECT_AGAIN_SQL } from '../rows.js'
 import { BY_INDEX, body } from './functions.js'
 
 /** Keyed pushes wait for others under the same key, but not long: what holds a key for longer is a transaction left open. */
@@ -15,7 +15,8 @@ export const pushStatements = (schema: string): readonly string[] => [
   pushItems(schema),
 ]
 
-const lane = (schema: string): string => `CREATE FUNCTION ${schema}.lane_1(p_queue text, p_kind text, p_version int) RETURNS int LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const lane = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.lane_1(p_queue text, p_kind text, p_version int) RETURNS int LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_id int;
 BEGIN
@@ -27,7 +28,8 @@ BEGIN
 END`)}`
 
 /** `p_lanes`: [[queue, kind, version], …]. Made in one order, so that two that make the same lanes wait for each other and not in a circle. */
-const ensureLanes = (schema: string): string => `CREATE FUNCTION ${schema}.ensure_lanes_1(p_lanes json) RETURNS void LANGUAGE sql AS ${body(`
+const ensureLanes = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.ensure_lanes_1(p_lanes json) RETURNS void LANGUAGE sql AS ${body(`
   INSERT INTO ${schema}.lanes (queue, kind, version)
     SELECT DISTINCT l ->> 0, l ->> 1, (l ->> 2)::int FROM json_array_elements(p_lanes) l
       WHERE NOT EXISTS (SELECT 1 FROM ${schema}.lanes k WHERE k.queue = l ->> 0 AND k.kind = l ->> 1 AND k.version = (l ->> 2)::int)
@@ -39,7 +41,9 @@ const ensureLanes = (schema: string): string => `CREATE FUNCTION ${schema}.ensur
  * empty or [runAt, delayMs, giveUpAfterMs, startWithinMs, group, tags, parent, tickSchedule, tickAt]. The answer is null when all were created,
  * else the positions of those whose id was known.
  */
-const pushPlain = (schema: string): string => `CREATE FUNCTION ${schema}.push_1(p_now bigint, p_ids text, p_lanes text, p_priorities text, p_max_attempts text,
+const pushPlain = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.push_1(p_now bigint, p_ids text, p_lanes text, p_priorities text, p_max_attempts text,
   p_payloads text, p_extras text) RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
@@ -111,7 +115,8 @@ END`)}`
  * kind, version, idempotencyKey, payloadHash, ttlMs, uniqueKey, live, whenTaken, debounceMs]. False when its id is known, or its unique key was
  * taken this instant.
  */
-const pushOne = (schema: string): string => `CREATE FUNCTION ${schema}.push_one_1(p_now bigint, p_job json) RETURNS boolean LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const pushOne = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.push_one_1(p_now bigint, p_job json) RETURNS boolean LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_seq bigint := nextval(${quoteLiteral(`${schema}.job_seq`)}::regclass);
   v_id uuid := (p_job ->> 0)::uuid;
@@ -145,7 +150,8 @@ END`)}`
  * One job by its keys: same id, then idempotency key, then unique key, then a new job. The answer is [status, id, on], null when created.
  * A holder of the unique key is locked where it waits before anything else is, as claims and settlements do, so that none waits in a circle.
  */
-const pushKeyed = (schema: string): string => `CREATE FUNCTION ${schema}.push_keyed_1(p_now bigint, p_job json) RETURNS json LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const pushKeyed = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.push_keyed_1(p_now bigint, p_job json) RETURNS json LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_id uuid := (p_job ->> 0)::uuid;
   v_kind text := p_job ->> 14;
@@ -205,7 +211,8 @@ BEGIN
 END`)}`
 
 /** Jobs of any sort, one after the other. The answer has one item per job: null when created, else [status, id, on]. */
-const pushItems = (schema: string): string => `CREATE FUNCTION ${schema}.push_items_1(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${KEY_WAIT} AS ${body(`
+const pushItems = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.push_items_1(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${KEY_WAIT} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_job json;

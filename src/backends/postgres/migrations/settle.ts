@@ -16,12 +16,16 @@ export const settleStatements = (schema: string): readonly string[] => [
 /** Columns of `history` that come from the place, then from the body. */
 const KEPT = `id, seq, run_at, claimed_at, give_up_at, start_by, lane, token, attempt, max_attempts, crash_count, priority, keyed, worker,
     created_at, tick_at, parent, unique_key, job_group, tags, tick_schedule, failure, payload`
-const keptOf = (place: string): string => `j.id, j.seq, ${place}.run_at, ${place}.claimed_at, ${place}.give_up_at, ${place}.start_by, ${place}.lane, ${place}.token, ${place}.attempt,
+const keptOf = (
+  place: string,
+): string => `j.id, j.seq, ${place}.run_at, ${place}.claimed_at, ${place}.give_up_at, ${place}.start_by, ${place}.lane, ${place}.token, ${place}.attempt,
     ${place}.max_attempts, ${place}.crash_count, ${place}.priority, ${place}.keyed, nullif(${place}.worker, '') AS worker,
     j.created_at, j.tick_at, j.parent, j.unique_key, j.job_group, j.tags, j.tick_schedule, j.failure, j.payload`
 
 /** Ends one job whose place, given as it last stood, is deleted already. */
-const archive = (schema: string): string => `CREATE FUNCTION ${schema}.archive_1(p_place ${schema}.running, p_state int, p_reason text, p_now bigint, p_retention bigint)
+const archive = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.archive_1(p_place ${schema}.running, p_state int, p_reason text, p_now bigint, p_retention bigint)
   RETURNS void LANGUAGE plpgsql AS ${body(`
 BEGIN
   IF p_place.keyed > 0 THEN DELETE FROM ${schema}.keys WHERE seq = p_place.seq; END IF;
@@ -31,7 +35,9 @@ BEGIN
 END`)}`
 
 /** Keeps the attempt and its failure. */
-const remember = (schema: string): string => `CREATE FUNCTION ${schema}.remember_1(p_place ${schema}.running, p_outcome text, p_failure text, p_now bigint)
+const remember = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.remember_1(p_place ${schema}.running, p_outcome text, p_failure text, p_now bigint)
   RETURNS void LANGUAGE plpgsql AS ${body(`
 BEGIN
   INSERT INTO ${schema}.attempts (seq, token, attempt, worker, started_at, ended_at, outcome, failure)
@@ -41,7 +47,9 @@ BEGIN
 END`)}`
 
 /** Makes a claimed job wait again, unless it may not: then it ends. */
-const waitAgain = (schema: string): string => `CREATE FUNCTION ${schema}.wait_again_1(p_place ${schema}.running, p_refund int, p_run_at bigint, p_retrying boolean,
+const waitAgain = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.wait_again_1(p_place ${schema}.running, p_refund int, p_run_at bigint, p_retrying boolean,
   p_hold boolean, p_now bigint) RETURNS text LANGUAGE plpgsql AS ${body(`
 BEGIN
   p_place.attempt := p_place.attempt - p_refund;
@@ -75,7 +83,8 @@ END`)}`
  * One settlement that is no plain completion: { s: seq or null, i: id, t: token, o: outcome, d: delayMs, f: failure, r: reason, k: retentionMs,
  * b: burn, c: crashed, e: result, p: jobs to push }.
  */
-const settleOther = (schema: string): string => `CREATE FUNCTION ${schema}.settle_other_1(p_now bigint, p_item json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const settleOther = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.settle_other_1(p_now bigint, p_item json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_place ${schema}.running;
   v_seq bigint := coalesce((p_item ->> 's')::bigint, (SELECT seq FROM ${schema}.jobs WHERE id = (p_item ->> 'i')::uuid));
@@ -126,7 +135,9 @@ END`)}`
  * Plain completions, in order of their numbers, in one statement whose condition is the fence; then the others, one by one. The answer is null
  * when all completions were settled and there were no others; else { lost: numbers, others: results }.
  */
-const settle = (schema: string): string => `CREATE FUNCTION ${schema}.settle_1(p_now bigint, p_seqs text, p_tokens text, p_retentions text, p_results text, p_others json)
+const settle = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.settle_1(p_now bigint, p_seqs text, p_tokens text, p_retentions text, p_results text, p_others json)
   RETURNS text LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
@@ -170,7 +181,9 @@ END`)}`
  * The settlements of a worker and its next claim in one transaction: settled first, so that the claim sees their keys free. The last row tells in
  * `payload` what `settle_1` answered.
  */
-const settleAndClaim = (schema: string): string => `CREATE FUNCTION ${schema}.settle_and_claim_1(p_now bigint, p_seqs text, p_tokens text, p_retentions text,
+const settleAndClaim = (
+  schema: string,
+): string => `CREATE FUNCTION ${schema}.settle_and_claim_1(p_now bigint, p_seqs text, p_tokens text, p_retentions text,
   p_results text, p_others json, p_worker text, p_limit int, p_alone boolean, p_retention bigint, p_lanes text, p_leases text, p_queues text, p_caps text,
   p_floors text, p_lane_count int) RETURNS SETOF ${schema}.claimed_1 LANGUAGE plpgsql ROWS 100 AS ${body(`
 DECLARE
@@ -181,7 +194,8 @@ BEGIN
 END`)}`
 
 /** Ends up to `p_limit` waiting jobs past their deadline: `startBy` without a start is cancelled, `giveUpAt` is failed. */
-const expire = (schema: string): string => `CREATE FUNCTION ${schema}.expire_1(p_now bigint, p_limit int, p_retention bigint) RETURNS int LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
+const expire = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.expire_1(p_now bigint, p_limit int, p_retention bigint) RETURNS int LANGUAGE plpgsql ${BY_INDEX} AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_late ${schema}.waiting;
