@@ -92,7 +92,7 @@ export function createBackend(config: StoreConfig, notices: Notices | undefined)
     location,
     capabilities: CAPABILITIES,
     queue,
-    ledger: guard(createLedger(session, hooks), check),
+    ledger: guard(createLedger(session, { ...hooks, moved: parts.moved }), check),
     coordination: guard({ ...createWorkers(session, hooks), ...createSchedules(session, { ...hooks, encodeJobs: parts.encodeJobs }) }, check),
     async open() {
       check()

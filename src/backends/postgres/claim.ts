@@ -83,31 +83,42 @@ export function createClaims(session: Session, lanes: Lanes): Claims {
     }
   }
 
-  /** What a claim that came back short above the floors says about what waits is no answer while a look below them is to be had. */
+  /**
+   * What a claim that came back short above the floors says about what waits is no answer while a look below them is to be had. Never rejects:
+   * what was claimed, and what was settled with it, must come back whatever becomes of the second look.
+   */
   async function complete(request: ClaimRequest, { claimed, swept }: Call): Promise<ClaimResult> {
-    if (claimed === null) return claim(request)
-    if (swept || claimed.jobs.length >= request.limit || !floors.sweepAllowed(performance.now())) return claimed
-    // With some to start with, the next claim sweeps.
-    if (claimed.jobs.length > 0) return { ...claimed, nextDueInMs: 0 }
-    return (await call(request, null, true)).claimed ?? claimed
-  }
-
-  async function claim(request: ClaimRequest): Promise<ClaimResult> {
-    const first = await call(request, null, false)
-    // Lanes that came to be in the very moment are seen by the next claim.
-    const { claimed } = first
-    if (claimed !== null) return complete(request, first)
-    return (await call(request, null, true)).claimed ?? { jobs: [], nextDueInMs: 0, suspectsWait: false }
+    const found = claimed ?? LANES_WERE_MISSING
+    if (claimed !== null && (swept || found.jobs.length >= request.limit || !floors.sweepAllowed(performance.now()))) return found
+    try {
+      const { claimed: more } = await call(withoutTaken(request, found.jobs), null, true)
+      if (more === null) return found
+      return { ...more, jobs: [...found.jobs, ...more.jobs].sort((a, b) => a.priority - b.priority || a.runAt - b.runAt) }
+    } catch {
+      // The next claim meets the same trouble, and tells it.
+      return found
+    }
   }
 
   return {
-    claim,
+    claim: async (request) => complete(request, await call(request, null, false)),
     async settleAndClaim(settle, request) {
       const both = await call(request, settle, false)
       return { results: settle.resultsOf(both.answer), claimed: await complete(request, both) }
     },
     moved: () => void floors.lift(),
   }
+}
+
+/** The lanes are known now: the next claim sees what waits in them. */
+const LANES_WERE_MISSING: ClaimResult = Object.freeze({ jobs: [], nextDueInMs: 0, suspectsWait: false })
+
+/** The rest of a request of which some was found. */
+function withoutTaken(request: ClaimRequest, jobs: readonly ClaimedJob[]): ClaimRequest {
+  if (jobs.length === 0) return request
+  const queues = new Map(request.queues)
+  for (const { queue } of jobs) queues.set(queue, (queues.get(queue) ?? 0) - 1)
+  return { ...request, limit: request.limit - jobs.length, queues }
 }
 
 interface Call {

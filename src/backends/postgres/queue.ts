@@ -20,6 +20,8 @@ export interface QueueHooks {
 export interface QueueParts {
   readonly queue: Omit<Queue, 'listen' | 'heartbeat'>
   readonly lanes: Lanes
+  /** Jobs went to places that a claim of this process may have passed. */
+  readonly moved: () => void
   /** Jobs as `push_keyed_1` takes them, in order, as JSON; their lanes are made known first. */
   readonly encodeJobs: (jobs: readonly NewJob[]) => Promise<string>
 }
@@ -47,6 +49,7 @@ export function createQueue(session: Session, hooks: QueueHooks, shared?: Lanes)
 
   return {
     lanes,
+    moved: claims.moved,
     async encodeJobs(jobs) {
       await lanes.ensure(jobs)
       return JSON.stringify(jobs.map((job) => itemOf(job, lanes.idOf(job))))
