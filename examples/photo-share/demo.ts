@@ -20,6 +20,7 @@ import { type LiveLine, startLiveLine } from './stage/live-line.js'
 import { type Outside, startOutside } from './stage/outside.js'
 import { makeSamples } from './stage/samples.js'
 import { startStatus } from './stage/status.js'
+import { chooseStore } from './stage/store.js'
 import { type Outcome, summarize } from './stage/summary.js'
 import { createTally } from './stage/tally.js'
 import { receiveVisitors, type Scene } from './stage/visitors.js'
@@ -96,6 +97,11 @@ function listNotes(outside: Outside, scene: Scene): string[] {
 
 async function main(): Promise<void> {
   const folder = makeFolder()
+  const store = chooseStore(process.env.KERJA_URL)
+  if (store.url !== undefined) process.env.KERJA_URL = store.url
+  if (store.notice !== null) console.log(store.notice)
+  // After a failure somebody will want the jobs.
+  undo.push(() => (process.exitCode === 1 ? undefined : store.remove()))
   const outside = await startOutside(folder)
   undo.push(() => outside.close())
   console.log('Making sample pictures …')

@@ -30,6 +30,7 @@ function stage(claim: (request: ClaimRequest) => Promise<ClaimResult>, overrides
     mayClaim: () => true,
     askToDrain: async () => true,
     random: () => 0,
+    now: () => 0,
     ...overrides,
   })
   /** As the worker does it when a handler ends. */

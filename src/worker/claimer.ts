@@ -28,6 +28,8 @@ export interface ClaimerOptions {
   /** Asks for the right to become empty for a suspect. */
   readonly askToDrain: () => Promise<boolean>
   readonly random: () => number
+  /** Monotonic ms. */
+  readonly now: () => number
 }
 
 export class Claimer {
@@ -39,6 +41,8 @@ export class Claimer {
   #runningCount = 0
   #requestedCount = 0
   #claimsInFlight = 0
+  /** When those were sent. */
+  readonly #sentAtMs = new Set<{ readonly atMs: number }>()
   #appetite: 'more' | 'maybe' | 'none' = 'maybe'
   #wokenDuringClaim = false
   #aloneRunning = false
@@ -56,6 +60,11 @@ export class Claimer {
   /** Jobs claimed and not ended. */
   get runningCount(): number {
     return this.#runningCount
+  }
+
+  /** When the oldest claim under way was sent; `Infinity` when none is. */
+  oldestClaimAtMs(): number {
+    return Math.min(...[...this.#sentAtMs].map(({ atMs }) => atMs))
   }
 
   /** Work may have arrived. Cheap; call it often. */
@@ -123,7 +132,9 @@ export class Claimer {
   }
 
   async #send(limit: number, queues: ReadonlyMap<string, number>, alone: boolean): Promise<void> {
-    const { workerId, kinds, claim } = this.#options
+    const { workerId, kinds, claim, now } = this.#options
+    const sent = { atMs: now() }
+    this.#sentAtMs.add(sent)
     this.#claimsInFlight += 1
     this.#requestedCount += limit
     this.#reserve(queues, 1)
@@ -134,6 +145,7 @@ export class Claimer {
     } catch (error) {
       this.#rest(error)
     }
+    this.#sentAtMs.delete(sent)
     this.#claimsInFlight -= 1
     this.#requestedCount -= limit
     this.#reserve(queues, -1)

@@ -71,6 +71,12 @@ export class Executor {
     }
   }
 
+  /** Whether this claim runs or is being settled here. */
+  has(jobId: string, token: number): boolean {
+    for (const { job } of this.#active) if (job.jobId === jobId && job.token === token) return true
+    return false
+  }
+
   lose(jobId: string, token: number, why: string): void {
     for (const { job, run, settling } of this.#active) {
       if (job.jobId === jobId && job.token === token && !settling) run.abort(new LeaseLostError(jobId, why))

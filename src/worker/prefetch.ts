@@ -46,6 +46,11 @@ export class Prefetch {
     return Math.min(rounds * this.#options.concurrency, this.#aheadMax)
   }
 
+  /** Whether this claim waits here. */
+  has(jobId: string, token: number): boolean {
+    return this.#waiting.some(({ job }) => job.jobId === jobId && job.token === token)
+  }
+
   /** Starts what has a slot; the rest waits for one. */
   accept(jobs: readonly ClaimedJob[], claimedAtMs: number): void {
     for (const job of jobs) this.#waiting.push({ job, claimedAtMs })

@@ -23,6 +23,7 @@ import { createRecorder, type Recorder } from './recorder.js'
 import { checkTimeouts, declareSchedules, registrationOf } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
 import { runUntilSignal } from './shutdown.js'
+import { createStrays, type Strays } from './strays.js'
 import { within } from './within.js'
 
 export type WorkerState = 'idle' | 'starting' | 'running' | 'draining' | 'stopped'
@@ -39,6 +40,7 @@ export class Worker {
   #executor!: Executor
   #prefetch!: Prefetch
   #claimer!: Claimer
+  #strays!: Strays
   #leases: LeaseKeeper | undefined
   #duties: DutyRunner | undefined
   #stopListening: (() => void) | undefined
@@ -226,6 +228,13 @@ export class Worker {
       now: monotonicMs,
     })
     this.#claimer = this.#createClaimer(onTrouble)
+    this.#strays = createStrays({
+      holders: [this.#executor, this.#prefetch],
+      claimer: this.#claimer,
+      settler: this.#settler,
+      logger,
+      now: monotonicMs,
+    })
     this.#duties = createWorkerDuties({
       backend: this.#backend,
       handlers: this.#options.handlers,
@@ -254,6 +263,7 @@ export class Worker {
       mayClaim: () => !this.#leasesStale && this.#settler.pendingCount <= 2 * (concurrency + this.#prefetch.allowance),
       allowance: () => this.#prefetch.allowance,
       random: Math.random,
+      now: monotonicMs,
       askToDrain: () => this.#backend.coordination.lead({ role: 'suspects', workerId: this.#id, ttlMs: DEFAULTS.worker.suspectDrainMs }),
     })
   }
@@ -290,6 +300,7 @@ export class Worker {
       this.#turn()
     }
     this.#executor.compare(result, askedAtMs)
+    this.#strays.look(result)
   }
 
   /** Handlers must not outlive their leases: they are told to stop before others may start their jobs. */

@@ -1,23 +1,20 @@
-/** The conformance suite on a PostgreSQL server: a schema for each case, empty when it begins. */
+/** The conformance suite on a PostgreSQL server: an empty schema for each case. */
 import { type Backend, createManualClock } from 'kerja/backend'
 import { postgres } from 'kerja/postgres'
 import { runBackendConformance } from 'kerja/testing/conformance'
 import pg from 'pg'
 import { describe, it } from 'vitest'
-import { emptySchema, newSchema, removeLater } from '../support/postgres.js'
+import { giveBack, takeSchema } from '../support/postgres-schemas.js'
 
 /** `findUrl` is asked in each case. */
 export function runOnPostgres(name: string, findUrl: () => string): ReturnType<typeof runBackendConformance> {
-  // Making one takes longer than most cases, so that it serves again.
-  const free: string[] = []
   return runBackendConformance({
     name,
     capabilities: postgres({ url: 'postgres://unused' }).capabilities,
     test: { describe, it },
     async open() {
       const url = findUrl()
-      const schema = free.pop() ?? newSchema()
-      removeLater(schema, url)
+      const schema = takeSchema(url)
       const clock = createManualClock(Date.UTC(2026, 0, 1))
       const backends: Backend[] = []
       const clients: pg.Client[] = []
@@ -40,8 +37,7 @@ export function runOnPostgres(name: string, findUrl: () => string): ReturnType<t
         async close() {
           await Promise.all(clients.map((client) => client.end()))
           await Promise.all(backends.map((backend) => backend.close()))
-          await emptySchema(schema, url)
-          free.push(schema)
+          await giveBack(schema, url)
         },
       }
     },

@@ -19,7 +19,7 @@ export interface ModelTarget {
 export const MODEL_TARGETS: readonly ModelTarget[] = [
   { name: 'memory', runs: 1_000, open: (clock) => memory({ clock }) },
   { name: 'sqlite', runs: 40, open: openSqlite },
-  { name: 'postgres', runs: 40, open: openPostgres },
+  { name: 'postgres', runs: 40, open: (clock) => openPostgres(clock, postgresUrl()) },
 ]
 
 function openSqlite(clock: ManualClock): Backend {
@@ -34,14 +34,14 @@ function openSqlite(clock: ManualClock): Backend {
   }
 }
 
-function openPostgres(clock: ManualClock): Backend {
-  const schema = takeSchema()
-  const backend = postgres({ url: postgresUrl(), schema, clock, connections: 2 })
+export function openPostgres(clock: ManualClock, url: string): Backend {
+  const schema = takeSchema(url)
+  const backend = postgres({ url, schema, clock, connections: 2 })
   return {
     ...backend,
     async close() {
       await backend.close()
-      await giveBack(schema)
+      await giveBack(schema, url)
     },
   }
 }

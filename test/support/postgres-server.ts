@@ -49,8 +49,9 @@ export async function runningServer(): Promise<string | null> {
 }
 
 /** Where the programs of a PostgreSQL are: from npm (the newer), or the system's. */
-export function binaries(): string {
-  const found = [...npmBinaries(), ...systemBinaries()].find((folder) => existsSync(join(folder, 'initdb')))
+export function binaries(first: 'npm' | 'system' = 'npm'): string {
+  const folders = first === 'npm' ? [...npmBinaries(), ...systemBinaries()] : [...systemBinaries(), ...npmBinaries()]
+  const found = folders.find((folder) => existsSync(join(folder, 'initdb')))
   if (found === undefined) throw new Error(`There is no PostgreSQL to start. ${REMEDY}`)
   return found
 }
@@ -86,13 +87,13 @@ function systemBinaries(): string[] {
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+export function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {}
   const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { readonly port: number }
@@ -100,9 +101,16 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
+export interface ServerOptions {
+  /** Whose programs are preferred. Default: those from npm. */
+  readonly from?: 'npm' | 'system'
+  /** Networks, such as `10.0.0.0/24`, that may connect as anybody. Default: this machine alone. */
+  readonly trusts?: readonly string[]
+}
+
 /** A cluster of its own. `settings`: lines of postgresql.conf. */
-export async function startServer(settings: readonly string[] = []): Promise<TestServer> {
-  const bin = binaries()
+export async function startServer(settings: readonly string[] = [], { from = 'npm', trusts = [] }: ServerOptions = {}): Promise<TestServer> {
+  const bin = binaries(from)
   const user = unprivileged()
   const folder = mkdtempSync(join(tmpdir(), 'kerja-postgres-'))
   const data = join(folder, 'data')
@@ -123,6 +131,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Tes
     ...settings,
   ]
   appendFileSync(join(data, 'postgresql.conf'), `\n${lines.join('\n')}\n`)
+  appendFileSync(join(data, 'pg_hba.conf'), trusts.map((network) => `host all all ${network} trust\n`).join(''))
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   let running: ChildProcess | undefined
 

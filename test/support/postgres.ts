@@ -54,7 +54,7 @@ export async function emptySchema(schema: string, url: string): Promise<void> {
       "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1 AND tablename <> 'migrations'",
       [schema],
     )
-    await client.query(rows.map(({ name }) => `DELETE FROM ${name}`).join(';'))
+    if (rows.length > 0) await client.query(rows.map(({ name }) => `DELETE FROM ${name}`).join(';'))
   }, url)
 }
 

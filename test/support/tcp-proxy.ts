@@ -10,6 +10,8 @@ export interface TcpProxy {
   heal(): void
   /** Ends all that is connected. */
   cut(): void
+  /** New connections go there from now on. */
+  lead(target: { readonly host: string; readonly port: number }): void
   /** Connections made so far. */
   readonly connectionCount: number
   close(): Promise<void>
@@ -18,11 +20,12 @@ export interface TcpProxy {
 /** `like: 'pooler'`: as a pooler of transactions shows itself, with keys of its own and no notifications. */
 export async function startProxy(target: { readonly host: string; readonly port: number; readonly like?: 'pooler' }): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
+  let goal: { readonly host: string; readonly port: number } = target
   let silent = false
   let connectionCount = 0
   const server = createServer((incoming) => {
     connectionCount += 1
-    const outgoing = connect(target)
+    const outgoing = connect(goal)
     const pair = [incoming, outgoing] as const
     pairs.add(pair)
     for (const [from, to] of [pair, [outgoing, incoming] as const]) {
@@ -50,6 +53,9 @@ export async function startProxy(target: { readonly host: string; readonly port:
     },
     heal() {
       silent = false
+    },
+    lead(next) {
+      goal = next
     },
     cut() {
       for (const pair of pairs) for (const socket of pair) socket.destroy()

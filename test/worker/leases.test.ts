@@ -1,9 +1,10 @@
 /** A worker that loses its jobs, or can no longer know that it holds them, tells its handlers to stop and goes on. */
+import { KerjaError } from 'kerja'
 import { createManualClock } from 'kerja/backend'
 import { defineJob, defineSchedule, type } from 'kerja/define'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from '../support/backends.js'
-import { withBeat } from '../support/faults.js'
+import { withBeat, withQueue } from '../support/faults.js'
 import { aborted, gate, openStage, turns } from '../support/stage.js'
 
 const START = Date.UTC(2026, 0, 1)
@@ -180,5 +181,26 @@ describe.each(BACKENDS)('leases on $name', ({ open }) => {
     expect(stage.seen('job.started')).toHaveLength(2)
     fails = false
     expect(await stage.ended(many?.id ?? '')).toMatchObject({ state: 'completed', result: 'second', attempt: 1 })
+  })
+
+  it('a claim whose answer was lost is given back within a few beats and costs nothing', async () => {
+    const stage = openStage(
+      withQueue(open(), (queue) => {
+        let isLost = false
+        return {
+          async claim(request) {
+            const result = await queue.claim(request)
+            if (isLost || result.jobs.length === 0) return result
+            isLost = true
+            throw new KerjaError('BACKEND_UNAVAILABLE', 'the connection broke before the answer arrived')
+          },
+        }
+      }),
+    )
+    const { id } = await stage.kerja.enqueue(once, {})
+    const startedAt = performance.now()
+    await stage.work(once.handle(() => 'done'))
+    expect(await stage.ended(id)).toMatchObject({ state: 'completed', attempt: 1, crashCount: 0, token: 2 })
+    expect(performance.now() - startedAt).toBeLessThan(8_000)
   })
 })

@@ -1,4 +1,5 @@
 /** The same on the newest PostgreSQL that can be started here: the one from npm. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll } from 'vitest'
 import { startServer, type TestServer } from '../support/postgres-server.js'
 import { runOnPostgres } from './postgres-target.js'
@@ -11,4 +12,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.destroy())
 
-runOnPostgres('postgres from npm', () => server.url)
+const report = runOnPostgres('postgres-newest', () => server.url)
+
+afterAll(() => {
+  mkdirSync('build/conformance', { recursive: true })
+  writeFileSync('build/conformance/postgres-newest.json', JSON.stringify(report))
+})
