@@ -20,7 +20,7 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } 
 import type { WorkerParts } from './parts.js'
 import { Prefetch } from './prefetch.js'
 import { createRecorder, type Recorder } from './recorder.js'
-import { checkTimeouts, declareSchedules, registrationOf } from './registration.js'
+import { checkTimeouts, claimKindsOf, declareSchedules, registrationOf } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
 import { runUntilSignal } from './shutdown.js'
 import { createStrays, type Strays } from './strays.js'
@@ -246,16 +246,11 @@ export class Worker {
 
   #createClaimer(onTrouble: (error: unknown) => void): Claimer {
     const { handlers, concurrency, queues } = this.#options
-    const grace = DEFAULTS.worker.leaseGraceMs
     return new Claimer({
       workerId: () => this.#id,
       concurrency,
       queues,
-      kinds: [...handlers.values()].map(({ job }) => ({
-        kind: job.kind,
-        version: job.version,
-        leaseMs: job.options.timeoutMs === null ? null : job.options.timeoutMs + grace,
-      })),
+      kinds: claimKindsOf(handlers),
       claim: (request) => this.#backend.queue.claim(request),
       onJobs: (jobs) => this.#begin(jobs),
       onTrouble,
