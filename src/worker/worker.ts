@@ -6,7 +6,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { Backend, BeatResult } from '../contract/backend.js'
-import type { ClaimedJob } from '../contract/job.js'
+import type { ClaimedJob, Settlement, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, KerjaError, LeaseLostError } from '../errors.js'
@@ -228,13 +228,8 @@ export class Worker {
       now: monotonicMs,
     })
     this.#claimer = this.#createClaimer(onTrouble)
-    this.#strays = createStrays({
-      holders: [this.#executor, this.#prefetch],
-      claimer: this.#claimer,
-      settler: this.#settler,
-      logger,
-      now: monotonicMs,
-    })
+    const holders = [this.#executor, this.#prefetch]
+    this.#strays = createStrays({ holders, claimer: this.#claimer, settler: this.#settler, logger, now: monotonicMs })
     this.#duties = createWorkerDuties({
       backend: this.#backend,
       handlers: this.#options.handlers,
@@ -263,10 +258,10 @@ export class Worker {
     })
   }
 
-  #settleIn(settlement: Parameters<Backend['queue']['settle']>[0][number], tx: unknown) {
+  #settleIn(settlement: Settlement, tx: unknown): SettleResult | Promise<SettleResult> {
     const { settle, settleSync } = this.#backend.queue
-    if (settleSync !== undefined) return settleSync([settlement], { tx })[0] as 'settled' | 'lost' | 'superseded'
-    return settle([settlement], { tx }).then((results) => results[0] as 'settled' | 'lost' | 'superseded')
+    if (settleSync !== undefined) return settleSync([settlement], { tx })[0] as SettleResult
+    return settle([settlement], { tx }).then(([result]) => result as SettleResult)
   }
 
   async #register(): Promise<void> {
