@@ -57,7 +57,7 @@ describe('kerja move', () => {
   })
 
   it('ends with 1 when it is stopped, and goes on when begun again', async () => {
-    await fill(at('many.db'), 30_000)
+    await fill(at('many.db'), 12_000)
     const running = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db'), '--json'], { cwd: project.folder })
     const looking = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db')], { cwd: project.folder })
     await looking.until(/jobs {2}\d+%/)
@@ -68,7 +68,7 @@ describe('kerja move', () => {
     expect(JSON.parse(stopped.stdout)).toMatchObject({ done: false, stopped: true })
     expect(other.stdout).toMatch(/Run it again: it goes on where it was/)
     const rest = await json<MoveJson>(['move', '--from', at('many.db'), '--to', at('elsewhere.db')])
-    expect([rest.done, rest.keys]).toEqual([true, 15_000])
+    expect([rest.done, rest.keys]).toEqual([true, 6_000])
     const status = await json<{ queues: readonly { queue: string; counts: { available: number }; countCap: number }[] }>([
       'status',
       '--backend',
