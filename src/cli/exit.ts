@@ -35,6 +35,7 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
   STORE_READ_ONLY: EXIT.unavailable,
   STORE_NETWORK_FILESYSTEM: EXIT.unavailable,
   STORE_VERSION: EXIT.unavailable,
+  STORE_DENIED: EXIT.unavailable,
 })
 
 /** Codes of the command line's own; the library's are in docs/errors.md. */

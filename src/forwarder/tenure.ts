@@ -18,6 +18,7 @@ export interface Tenure {
   isOwn(worker: WorkerRecord): boolean
   /** Gives the present id up: what is still held under it lapses at once. */
   giveUp(): Promise<void>
+  /** The same; never rejects. */
   close(): Promise<void>
 }
 
@@ -92,6 +93,9 @@ export function createTenure({ source, createId, onTrouble }: TenureOptions): Te
     },
     isOwn: ({ id }) => id === present?.id,
     giveUp,
-    close: giveUp,
+    async close() {
+      // A source that is away finds out by itself: the heartbeat has ended.
+      await giveUp().catch((error: unknown) => onTrouble(error instanceof Error ? error.message : String(error)))
+    },
   }
 }

@@ -1,8 +1,9 @@
 // `kerja move`: what it prints, its exit codes, and what it refuses.
 import { existsSync } from 'node:fs'
 import { defineJob, defineSchedule, Kerja, type } from 'kerja'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openHandle } from '../sqlite/support.js'
+import { newSchema, postgresUrl, withClient } from '../support/postgres.js'
 import { createProject, json, kerja, type Project, start } from './run.js'
 
 const job = defineJob({ kind: 'mail.welcome', payload: type<{ n: number }>(), queue: 'mail' })
@@ -57,7 +58,7 @@ describe('kerja move', () => {
   })
 
   it('ends with 1 when it is stopped, and goes on when begun again', async () => {
-    await fill(at('many.db'), 30_000)
+    await fill(at('many.db'), 12_000)
     const running = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db'), '--json'], { cwd: project.folder })
     const looking = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db')], { cwd: project.folder })
     await looking.until(/jobs {2}\d+%/)
@@ -68,7 +69,7 @@ describe('kerja move', () => {
     expect(JSON.parse(stopped.stdout)).toMatchObject({ done: false, stopped: true })
     expect(other.stdout).toMatch(/Run it again: it goes on where it was/)
     const rest = await json<MoveJson>(['move', '--from', at('many.db'), '--to', at('elsewhere.db')])
-    expect([rest.done, rest.keys]).toEqual([true, 15_000])
+    expect([rest.done, rest.keys]).toEqual([true, 6_000])
     const status = await json<{ queues: readonly { queue: string; counts: { available: number }; countCap: number }[] }>([
       'status',
       '--backend',
@@ -90,6 +91,25 @@ describe('kerja move', () => {
     expect(stderr).toMatch(words)
     expect(stderr).not.toContain('secret')
     expect(existsSync(`${project.folder}/typo.db`)).toBe(false)
+  })
+
+  it('refuses a PostgreSQL that cannot be reached, one that forbids its tables, and one without any', async () => {
+    await fill(at('for-postgres.db'), 10)
+    const away = await move('--from', 'sqlite:for-postgres.db', '--to', 'postgres://ana:secret@127.0.0.1:1/app')
+    expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('BACKEND_UNAVAILABLE') })
+    expect(away.stderr).not.toContain('secret')
+    const role = `${newSchema()}_role`
+    await withClient((client) => client.query(`CREATE ROLE ${role} LOGIN`))
+    onTestFinished(() => withClient(async (client) => void (await client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`))))
+    const url = new URL(postgresUrl())
+    url.searchParams.set('schema', newSchema())
+    const empty = await move('--from', url.href, '--to', 'sqlite:x.db')
+    expect(empty).toMatchObject({ code: 3, stderr: expect.stringMatching(/STORE_NOT_FOUND.*no tables of Kerja/) })
+    url.username = role
+    const forbidden = await move('--from', 'sqlite:for-postgres.db', '--to', url.href)
+    expect(forbidden).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/error [A-Z_]+: .*(GRANT|privilege|permission)/) })
+    const { jobs } = await json<{ jobs: readonly { state: string }[] }>(['jobs', 'list', '--backend', at('for-postgres.db')])
+    expect(jobs.map(({ state }) => state)).toEqual(Array(10).fill('available'))
   })
 
   it('refuses a database without tables of Kerja, and one of a newer version', async () => {

@@ -62,12 +62,42 @@ const BROKEN: Readonly<Record<string, (backend: Backend) => Backend>> = {
         options,
       ),
   })),
+  'lets jobs go whoever holds them': (backend) => ({
+    ...backend,
+    transfer: {
+      ...backend.transfer,
+      leave: async (departures) => {
+        const records = await backend.ledger.get(departures.map(({ jobId }) => jobId))
+        return backend.transfer.leave(departures.map((item, index) => ({ ...item, token: records[index]?.token ?? item.token })))
+      },
+    },
+  }),
+  'drops what loses its key on the way': (backend) => ({
+    ...backend,
+    transfer: {
+      ...backend.transfer,
+      accept: async (jobs) => {
+        const results = await backend.transfer.accept(jobs)
+        await backend.ledger.remove(jobs.filter((_, index) => results[index]?.status === 'superseded').map(({ jobId }) => jobId))
+        return results
+      },
+    },
+  }),
   'finds no lapsed lease': withQueue(() => ({ lapsed: async () => [] })),
   'claims to have no keys, and takes them': claiming({ keys: false }),
   'claims to share its store': claiming({ crossProcess: true }),
   'claims to check for deaths': claiming({ deathCheck: true }),
 }
 const NO_FAILURE = { name: 'Error', message: '', code: null, stack: null }
+
+/** Refuses to carry, and says so. */
+function withoutTransfer(backend: Backend): Backend {
+  const refuse = async (): Promise<never> => {
+    throw Object.assign(new Error('no transfer'), { code: 'UNSUPPORTED' })
+  }
+  const transfer = { take: refuse, ended: refuse, accept: refuse, leave: refuse, keys: refuse, acceptKeys: refuse, acceptSchedules: refuse }
+  return claiming({ transfer: false })({ ...backend, transfer })
+}
 
 const withoutKeys = (backend: Backend): Backend => {
   const { push } = backend.queue
@@ -93,6 +123,9 @@ describe('the conformance suite', () => {
     expect(failures(report)).toEqual([])
     expect(report.results.filter(({ lacks }) => lacks === 'keys').length).toBeGreaterThan(0)
     expect(report.results.filter(({ needs }) => needs.includes('keys'))).toEqual([])
+    const immobile = await run('immobile', withoutTransfer)
+    expect(failures(immobile)).toEqual([])
+    expect(immobile.results.filter(({ lacks }) => lacks === 'transfer').length).toBeGreaterThan(0)
   })
 
   it.each(Object.keys(BROKEN))('catches a backend that %s', async (name) => {

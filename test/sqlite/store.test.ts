@@ -70,7 +70,7 @@ describe('one store', () => {
     const backend = sqlite(path)
     onTestFinished(() => backend.close())
     const plan = await backend.migrate({ apply: false })
-    expect(plan.map(({ version }) => version)).toEqual([1])
+    expect(plan.map(({ version }) => version)).toEqual([1, 2])
     expect(readdirSync(folder)).toEqual([])
     const handle = openHandle(path)
     onTestFinished(() => handle.close())

@@ -12,6 +12,7 @@ const CAPABILITY_NAMES: readonly CapabilityName[] = [
   'keys',
   'ledger',
   'coordination',
+  'transfer',
   'fencing',
   'deathCheck',
 ]
