@@ -113,6 +113,18 @@ const GROUPS = {
       ticksMax: { means: "Most ticks of one schedule made into jobs at once, with `missed: 'all'`." },
     },
   },
+  forwarder: {
+    title: 'Moving',
+    text: 'Fixed. See [moving](guides/moving.md).',
+    options: {
+      batchJobs: { means: 'Jobs carried in one batch.' },
+      batchCharactersMax: { means: 'Most characters of payloads and results in one batch. A single larger job goes alone.' },
+      batchesInFlightMax: { means: 'Most batches under way at a time.' },
+      pageKeys: { means: 'Idempotency keys carried in one call.' },
+      lookMs: { means: 'Between two looks at jobs that others still hold or run.' },
+      outageMs: { means: 'How long `kerja move` waits for a store that is away before it ends.' },
+    },
+  },
   schedule: {
     title: 'Schedules',
     text: 'Fixed.',

@@ -14,10 +14,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   observe: ['contract', 'core'],
   client: ['contract', 'core', 'define', 'errors.ts', 'observe'],
   maintenance: ['contract', 'core', 'errors.ts', 'observe'],
+  // Workers and forwarders hold jobs under leases.
+  lease: ['contract', 'core', 'errors.ts'],
   // A scheduler is a duty; a worker runs the duties.
   scheduler: ['contract', 'core', 'observe', 'maintenance'],
   'version.ts': [],
-  worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'maintenance', 'scheduler'],
+  worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'lease', 'maintenance', 'scheduler'],
+  forwarder: ['version.ts', 'contract', 'core', 'errors.ts', 'observe', 'lease', 'maintenance'],
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
   'backends/postgres': ['contract', 'core', 'errors.ts'],
@@ -27,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'index.ts': ['client', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
   'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'observe', 'contract'],
   testing: ['contract', 'core'],
-  cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core'],
+  cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core', 'forwarder'],
 }
 const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],

@@ -62,7 +62,7 @@ export function createCli(command: Command): Cli {
 }
 
 /** The command line tells people, not log collectors: only what they should know, in words. */
-function createCliLogger(output: Output): Logger {
+export function createCliLogger(output: Output): Logger {
   return {
     debug: () => undefined,
     info: () => undefined,

@@ -8,7 +8,7 @@ export const EXIT = Object.freeze({
   failed: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,
-  /** No such job, queue or schedule. */
+  /** No such job, queue, schedule or store. */
   notFound: 3,
   /** The backend cannot be reached or used. */
   unavailable: 4,
@@ -41,6 +41,7 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
 export type CliErrorCode =
   | 'USAGE'
   | 'QUEUE_NOT_FOUND'
+  | 'STORE_NOT_FOUND'
   | 'WORKER_FILE'
   | 'WORKER_FAILED'
   | 'WORKER_NOT_STARTED'
@@ -51,6 +52,7 @@ export type CliErrorCode =
 const CLI_EXIT_OF: Readonly<Record<CliErrorCode, ExitCode>> = Object.freeze({
   USAGE: EXIT.usage,
   QUEUE_NOT_FOUND: EXIT.notFound,
+  STORE_NOT_FOUND: EXIT.notFound,
   WORKER_FILE: EXIT.usage,
   WORKER_FAILED: EXIT.failed,
   WORKER_NOT_STARTED: EXIT.failed,

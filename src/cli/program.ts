@@ -6,6 +6,7 @@ import { registerEnqueue } from './commands/enqueue.js'
 import { registerInit } from './commands/init.js'
 import { registerJobs } from './commands/jobs.js'
 import { registerMigrate } from './commands/migrate.js'
+import { registerMove } from './commands/move.js'
 import { registerQueues } from './commands/queues.js'
 import { registerSchedules } from './commands/schedules.js'
 import { registerStatus } from './commands/status.js'
@@ -19,7 +20,7 @@ Exit codes:
   0  ok
   1  the operation failed or found trouble
   2  the command line or the configuration is wrong
-  3  no such job, queue or schedule
+  3  no such job, queue, schedule or store
   4  the backend cannot be reached or used`
 
 const EXAMPLES = [
@@ -60,6 +61,7 @@ export function createProgram(version: string): Command {
   registerSchedules(program)
   registerWorkers(program)
   registerMigrate(program)
+  registerMove(program)
   registerDoctor(program)
   return program
 }

@@ -1,11 +1,12 @@
 /**
- * What a backend is: three parts, each batch-shaped and storage-neutral. docs/backend-contract.md is the specification, with how each
+ * What a backend is: four parts, each batch-shaped and storage-neutral. docs/backend-contract.md is the specification, with how each
  * method is done on SQLite, PostgreSQL, RabbitMQ and SQS. Backends hold no policy and no telemetry.
  */
 import type { Capabilities } from './capabilities.js'
 import type { Coordination } from './coordination.js'
 import type { ClaimedJob, LeaseRef, NewJob, PushResult, Settlement, SettleResult } from './job.js'
 import type { Ledger } from './ledger.js'
+import type { Transfer } from './transfer.js'
 
 export interface Backend {
   /** `sqlite`, `memory`, … : for messages and logs. */
@@ -16,6 +17,7 @@ export interface Backend {
   readonly queue: Queue
   readonly ledger: Ledger
   readonly coordination: Coordination
+  readonly transfer: Transfer
   /**
    * Connects and brings the schema up to date. Idempotent; concurrent calls share one opening. Everything else calls it first.
    * @throws {BACKEND_UNAVAILABLE} and the STORE_… and DRIVER_… codes
@@ -103,6 +105,8 @@ export interface LapsedLease extends LeaseRef {
   readonly maxAttempts: number
   readonly crashCount: number
   readonly alone: boolean
+  /** It was taken by a forwarder, to be carried to another store: nobody ran it. */
+  readonly forwarding: boolean
   readonly claimedAt: number
   readonly giveUpAt: number | null
   /** The store's clock at the time of the answer. */

@@ -20,6 +20,8 @@ export interface Capabilities {
   readonly ledger: boolean
   /** Schedules, pauses, leadership, worker registry. If false: UNSUPPORTED. */
   readonly coordination: boolean
+  /** Jobs can be carried to and from another backend. If false: `kerja move` and forwarding are UNSUPPORTED. */
+  readonly transfer: boolean
   /** Settlements by a stale token are refused by the store itself. If false: best effort. */
   readonly fencing: boolean
   /** A worker process that dies on this machine is noticed without waiting for its lease. */

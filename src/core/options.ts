@@ -88,6 +88,18 @@ export const DEFAULTS = Object.freeze({
     /** Ticks created at once after an outage with `missed: 'all'`. */
     ticksMax: 100,
   }),
+  forwarder: Object.freeze({
+    batchJobs: 500,
+    /** Characters of payload and result in one batch. A single larger job goes alone. */
+    batchCharactersMax: 1_048_576,
+    batchesInFlightMax: 4,
+    /** Idempotency keys in one call. */
+    pageKeys: 1_000,
+    /** Between two looks at what others hold or run. */
+    lookMs: 250,
+    /** How long `kerja move` waits for a store that is away. */
+    outageMs: minute,
+  }),
   schedule: Object.freeze({
     everyMinMs: second,
     /** A tick at most this late still counts as on time. */

@@ -21,6 +21,7 @@ const lapsed = (over: Partial<LapsedClaim> = {}): LapsedClaim => ({
   maxAttempts: 10,
   crashCount: 0,
   alone: false,
+  forwarding: false,
   giveUpAt: null,
   now: 1_000_000,
   backoff,
@@ -94,6 +95,13 @@ describe('decideLapse after a death', () => {
         expect(crashCount).toBe(maxAttempts === 1 ? 1 : SUSPECT_CRASH_COUNT + Math.min(DEFAULTS.job.crashesAloneMax, maxAttempts))
       }),
     )
+  })
+})
+
+describe('decideLapse of a job that was being carried to another store', () => {
+  it('gives it back as it was, whatever it has seen', () => {
+    expect(decideLapse(lapsed({ forwarding: true }))).toEqual({ outcome: 'release' })
+    expect(decideLapse(lapsed({ forwarding: true, maxAttempts: 1, crashCount: 9, giveUpAt: 1 }))).toEqual({ outcome: 'release' })
   })
 })
 

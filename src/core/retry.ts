@@ -38,6 +38,8 @@ export interface LapsedClaim {
   readonly crashCount: number
   /** The job had its worker to itself. */
   readonly alone: boolean
+  /** It was being carried to another store; nobody ran it. */
+  readonly forwarding: boolean
   readonly giveUpAt: number | null
   readonly now: number
   readonly backoff: BackoffPolicy
@@ -48,14 +50,17 @@ export type LapseDecision =
   /** Back to `available` with the crash noted. `burn`: the attempt counts. */
   | { readonly outcome: 'crash'; readonly burn: boolean }
   | { readonly outcome: 'retry'; readonly delayMs: number }
+  /** Back to where it waited. */
+  | { readonly outcome: 'release' }
   /** `crashed`: this lapse is a process death and is to be counted. */
   | { readonly outcome: 'fail'; readonly reason: 'crashed' | 'attempts' | 'gave-up'; readonly crashed: boolean }
 
 /**
  * What becomes of a claim whose holder stopped renewing it. A timeout counts like any failure. A death does not count against a job that
- * had neighbours, for any of them may have caused it; alone it does.
+ * had neighbours, for any of them may have caused it; alone it does. A job that a forwarder held was not run at all.
  */
 export function decideLapse(lapsed: LapsedClaim): LapseDecision {
+  if (lapsed.forwarding) return { outcome: 'release' }
   if (lapsed.cause === 'timeout') {
     const decision = decideFailure({ ...lapsed, retryAfterMs: null })
     return decision.outcome === 'retry' ? decision : { ...decision, crashed: false }

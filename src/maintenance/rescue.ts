@@ -52,6 +52,7 @@ function toSettlement(lease: LapsedLease, { backoffOf, random }: RescueOptions):
       ? new KerjaError('JOB_CRASHED', `The process of worker ${lease.workerId} died while it ran the job.`)
       : new KerjaError('JOB_TIMEOUT', `The attempt outlived its timeout on worker ${lease.workerId}, which did not end it.`),
   )
+  if (decision.outcome === 'release') return { lease, ...decision }
   if (decision.outcome === 'fail') return { lease, ...decision, failure, retentionMs: DEFAULTS.job.failedRetentionMs }
   return { lease, ...decision, failure }
 }

@@ -1,6 +1,6 @@
 /** What a worker tells the store of itself when it starts, and what it checks before that. */
 import { hostname } from 'node:os'
-import type { Backend } from '../contract/backend.js'
+import type { Backend, ClaimKind } from '../contract/backend.js'
 import type { WorkerRegistration } from '../contract/coordination.js'
 import { DEFAULTS } from '../core/options.js'
 import type { Handler } from '../define/definition.js'
@@ -35,6 +35,14 @@ export const registrationOf = (id: string, { handlers, queues, concurrency, name
   concurrency,
   leaseMs: DEFAULTS.worker.leaseMs,
 })
+
+/** What it asks for. */
+export const claimKindsOf = (handlers: ReadonlyMap<string, Handler>): ClaimKind[] =>
+  [...handlers.values()].map(({ job: { kind, version, options } }) => ({
+    kind,
+    version,
+    leaseMs: options.timeoutMs === null ? null : options.timeoutMs + DEFAULTS.worker.leaseGraceMs,
+  }))
 
 /** Stores the declared schedules, and removes those that a former version of this worker declared. */
 export async function declareSchedules({ coordination }: Backend, { schedules, handlers }: ResolvedWorkerOptions, parts: WorkerParts): Promise<void> {

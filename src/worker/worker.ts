@@ -6,21 +6,21 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { Backend, BeatResult } from '../contract/backend.js'
-import type { ClaimedJob } from '../contract/job.js'
+import type { ClaimedJob, Settlement, SettleResult } from '../contract/job.js'
 import { toJobFailure } from '../core/failure.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, KerjaError, LeaseLostError } from '../errors.js'
+import { createLeaseKeeper, type LeaseKeeper } from '../lease/lease-keeper.js'
+import { monotonicMs } from '../lease/monotonic.js'
 import type { DutyRunner } from '../maintenance/duty.js'
 import { Claimer } from './claimer.js'
 import { createWorkerDuties } from './duties.js'
 import { Executor } from './executor.js'
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js'
-import { monotonicMs } from './monotonic.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 import { Prefetch } from './prefetch.js'
 import { createRecorder, type Recorder } from './recorder.js'
-import { checkTimeouts, declareSchedules, registrationOf } from './registration.js'
+import { checkTimeouts, claimKindsOf, declareSchedules, registrationOf } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
 import { runUntilSignal } from './shutdown.js'
 import { createStrays, type Strays } from './strays.js'
@@ -228,13 +228,8 @@ export class Worker {
       now: monotonicMs,
     })
     this.#claimer = this.#createClaimer(onTrouble)
-    this.#strays = createStrays({
-      holders: [this.#executor, this.#prefetch],
-      claimer: this.#claimer,
-      settler: this.#settler,
-      logger,
-      now: monotonicMs,
-    })
+    const holders = [this.#executor, this.#prefetch]
+    this.#strays = createStrays({ holders, claimer: this.#claimer, settler: this.#settler, logger, now: monotonicMs })
     this.#duties = createWorkerDuties({
       backend: this.#backend,
       handlers: this.#options.handlers,
@@ -246,16 +241,11 @@ export class Worker {
 
   #createClaimer(onTrouble: (error: unknown) => void): Claimer {
     const { handlers, concurrency, queues } = this.#options
-    const grace = DEFAULTS.worker.leaseGraceMs
     return new Claimer({
       workerId: () => this.#id,
       concurrency,
       queues,
-      kinds: [...handlers.values()].map(({ job }) => ({
-        kind: job.kind,
-        version: job.version,
-        leaseMs: job.options.timeoutMs === null ? null : job.options.timeoutMs + grace,
-      })),
+      kinds: claimKindsOf(handlers),
       claim: (request) => this.#backend.queue.claim(request),
       onJobs: (jobs) => this.#begin(jobs),
       onTrouble,
@@ -268,10 +258,10 @@ export class Worker {
     })
   }
 
-  #settleIn(settlement: Parameters<Backend['queue']['settle']>[0][number], tx: unknown) {
+  #settleIn(settlement: Settlement, tx: unknown): SettleResult | Promise<SettleResult> {
     const { settle, settleSync } = this.#backend.queue
-    if (settleSync !== undefined) return settleSync([settlement], { tx })[0] as 'settled' | 'lost' | 'superseded'
-    return settle([settlement], { tx }).then((results) => results[0] as 'settled' | 'lost' | 'superseded')
+    if (settleSync !== undefined) return settleSync([settlement], { tx })[0] as SettleResult
+    return settle([settlement], { tx }).then(([result]) => result as SettleResult)
   }
 
   async #register(): Promise<void> {

@@ -177,7 +177,7 @@ describe('a table changed by hand', () => {
   const BROKEN: readonly (readonly [string, string, (schema: string) => string])[] = [
     ['a table dropped', 'STORE_CORRUPT', (schema) => `DROP TABLE ${schema}.waiting CASCADE`],
     ['a column dropped', 'STORE_CORRUPT', (schema) => `ALTER TABLE ${schema}.jobs DROP COLUMN payload CASCADE`],
-    ['a rule added', 'STORE_REFUSED', (schema) => `ALTER TABLE ${schema}.jobs ADD CHECK (payload <> '{}')`],
+    ['a rule added', 'VALUE_REFUSED', (schema) => `ALTER TABLE ${schema}.jobs ADD CHECK (payload <> '{}')`],
     ['a table renamed', 'STORE_CORRUPT', (schema) => `ALTER TABLE ${schema}.jobs RENAME TO mine`],
     ['the schema dropped', 'STORE_CORRUPT', (schema) => `DROP SCHEMA ${schema} CASCADE`],
   ]
@@ -202,7 +202,7 @@ describe('a table changed by hand', () => {
     await stage.until('worker.trouble')
     expect((await stage.kerja.jobs.get(id)).state).not.toBe('completed')
     await byHand(schema, (name) => `ALTER TABLE ${name}.history DROP CONSTRAINT mine`)
-    expect(await stage.ended(id)).toMatchObject({ state: 'failed', failure: { code: 'STORE_REFUSED' } })
+    expect(await stage.ended(id)).toMatchObject({ state: 'failed', failure: { code: 'VALUE_REFUSED' } })
     expect((await stage.run(good)).state).toBe('completed')
   })
 })

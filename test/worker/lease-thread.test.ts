@@ -3,7 +3,7 @@ import { defineJob, type } from 'kerja/define'
 import { memory } from 'kerja/memory'
 import { describe, expect, it } from 'vitest'
 // As built: a thread runs no TypeScript.
-import { createLeaseKeeper } from '../../dist/worker/lease-keeper.js'
+import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
 import { withQueue } from '../support/faults.js'
 import { aborted, openStage } from '../support/stage.js'
 

@@ -85,6 +85,7 @@ function take(store: Store, job: Job, kind: ClaimKind, request: ClaimRequest, no
   job.token += 1
   job.attempt += 1
   job.alone = request.alone
+  job.forwarding = false
   job.workerId = request.workerId
   job.claimedAt = now
   job.leaseEndsAt = kind.leaseMs === null ? null : now + kind.leaseMs

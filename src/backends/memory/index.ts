@@ -7,6 +7,7 @@ import { createCoordination } from './coordination.js'
 import { createLedger } from './ledger.js'
 import { createQueue } from './queue.js'
 import { createStore, enter } from './store.js'
+import { createTransfer } from './transfer.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
   clock: 'store',
@@ -19,6 +20,7 @@ const CAPABILITIES: Capabilities = Object.freeze({
   keys: true,
   ledger: true,
   coordination: true,
+  transfer: true,
   fencing: true,
   deathCheck: false,
 })
@@ -39,6 +41,7 @@ export function memory(options: MemoryOptions = {}): Backend {
     queue: createQueue(store),
     ledger: createLedger(store),
     coordination: createCoordination(store),
+    transfer: createTransfer(store),
     async open() {
       enter(store)
     },

@@ -33,6 +33,8 @@ export interface Job {
   invalid: boolean
   /** Claimed by a request for suspects. */
   alone: boolean
+  /** Taken to be carried to another store. */
+  forwarding: boolean
   workerId: string | null
   claimedAt: number | null
   leaseEndsAt: number | null
@@ -48,9 +50,9 @@ export interface Job {
   lineCount: number
 }
 
-/** When a waiting job is ended unrun. `startBy` binds until the first claim only. */
+/** When a waiting job is ended unrun. `startBy` binds until the first claim by a worker only. */
 export function deadlineOf(job: Job): number | null {
-  const startBy = job.token === 0 ? job.startBy : null
+  const startBy = job.claimedAt === null ? job.startBy : null
   if (startBy === null || job.giveUpAt === null) return startBy ?? job.giveUpAt
   return Math.min(startBy, job.giveUpAt)
 }

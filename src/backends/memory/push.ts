@@ -87,6 +87,7 @@ function create(store: Store, job: NewJob, now: number): PushResult {
     retrying: false,
     invalid: false,
     alone: false,
+    forwarding: false,
     workerId: null,
     claimedAt: null,
     leaseEndsAt: null,

@@ -78,7 +78,8 @@ function lapsedLease(store: Store, job: Job, now: number): LapsedLease | null {
     maxAttempts: job.maxAttempts,
     crashCount: job.crashCount,
     alone: job.alone,
-    claimedAt: job.claimedAt as number,
+    forwarding: job.forwarding,
+    claimedAt: job.claimedAt ?? now,
     giveUpAt: job.giveUpAt,
     now,
   }

@@ -34,7 +34,8 @@ export function upsertSchedules(
   }
 }
 
-const sameRule = (a: ScheduleDefinition, b: ScheduleDefinition): boolean => a.cron === b.cron && a.everyMs === b.everyMs && a.timeZone === b.timeZone
+export const sameRule = (a: ScheduleDefinition, b: ScheduleDefinition): boolean =>
+  a.cron === b.cron && a.everyMs === b.everyMs && a.timeZone === b.timeZone
 
 export const removeSchedules = (store: Store, names: readonly string[]): boolean[] => names.map((name) => store.schedules.delete(name))
 

@@ -179,7 +179,7 @@ export function end(
 export function endIfLate(store: Store, job: Job, now: number, retentionMs: number): boolean {
   const deadline = deadlineOf(job)
   if (deadline === null || now <= deadline) return false
-  const unstarted = job.token === 0 && job.startBy !== null && now > job.startBy
+  const unstarted = job.claimedAt === null && job.startBy !== null && now > job.startBy
   end(store, job, now, unstarted ? { phase: 'cancelled', reason: 'expired', retentionMs } : { phase: 'failed', reason: 'gave-up', retentionMs })
   return true
 }

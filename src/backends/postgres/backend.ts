@@ -12,6 +12,7 @@ import { createQueue } from './queue.js'
 import { createSchedules } from './schedules.js'
 import { createSession, type Session } from './session.js'
 import { createTransactions } from './transaction.js'
+import { createTransfer } from './transfer.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
   clock: 'store',
@@ -24,6 +25,7 @@ const CAPABILITIES: Capabilities = Object.freeze({
   keys: true,
   ledger: true,
   coordination: true,
+  transfer: true,
   fencing: true,
   deathCheck: true,
 })
@@ -94,6 +96,7 @@ export function createBackend(config: StoreConfig, notices: Notices | undefined)
     queue,
     ledger: guard(createLedger(session, { ...hooks, moved: parts.moved }), check),
     coordination: guard({ ...createWorkers(session, hooks), ...createSchedules(session, { ...hooks, encodeJobs: parts.encodeJobs }) }, check),
+    transfer: guard(createTransfer(session, parts.lanes, { ...hooks, moved: parts.moved }), check),
     async open() {
       check()
       await open()

@@ -62,7 +62,7 @@ const denied: Fault = [
 const refused = unavailable('refused to log this user in. Check the user name, the password and pg_hba.conf.')
 
 const unfit: Fault = [
-  'STORE_REFUSED',
+  'VALUE_REFUSED',
   (location) => `${location} refused a value of this call: it is out of range, too large for an index, or breaks a rule that was added to a table.`,
 ]
 

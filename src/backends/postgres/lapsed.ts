@@ -14,6 +14,7 @@ type Row = readonly [
   maxAttempts: number,
   crashCount: number,
   alone: boolean,
+  forwarding: boolean,
   claimedAt: number,
   giveUpAt: number | null,
   dead: boolean,
@@ -22,18 +23,21 @@ type Row = readonly [
 
 export function createLapsed(session: Session, lanes: Lanes): Queue['lapsed'] {
   const { schema } = session
-  const sql = `SELECT r.seq, r.id, r.token, r.lane, r.worker, r.attempt, r.max_attempts, r.crash_count, r.alone, r.claimed_at, r.give_up_at,
+  const sql = `SELECT r.seq, r.id, r.token, r.lane, r.worker, r.attempt, r.max_attempts, r.crash_count, r.alone, r.forwarding > 0,
+      coalesce(r.claimed_at, n.now), r.give_up_at,
       w.id IS NULL OR w.died_at IS NOT NULL, n.now
     FROM ${schema}.now_1($1) AS n(now), ${schema}.running r LEFT JOIN ${schema}.workers w ON w.id = r.worker
     WHERE w.id IS NULL OR w.died_at IS NOT NULL OR r.lease_until <= n.now LIMIT $2`
   return async ({ limit }) => {
     const rows = await session.query<Row>(sql, [session.now(), limit])
     await lanes.know(rows.map((row) => row[3]))
-    return rows.map(([seq, jobId, token, lane, workerId, attempt, maxAttempts, crashCount, alone, claimedAt, giveUpAt, dead, now]): LapsedLease => {
-      const [, queue, kind] = lanes.find(lane)
-      const handle: Handle = [seq, jobId]
-      const cause = dead ? 'death' : 'timeout'
-      return { jobId, token, handle, kind, queue, cause, workerId, attempt, maxAttempts, crashCount, alone, claimedAt, giveUpAt, now }
-    })
+    return rows.map(
+      ([seq, jobId, token, lane, workerId, attempt, maxAttempts, crashCount, alone, forwarding, claimedAt, giveUpAt, dead, now]): LapsedLease => {
+        const [, queue, kind] = lanes.find(lane)
+        const handle: Handle = [seq, jobId]
+        const cause = dead ? 'death' : 'timeout'
+        return { jobId, token, handle, kind, queue, cause, workerId, attempt, maxAttempts, crashCount, alone, forwarding, claimedAt, giveUpAt, now }
+      },
+    )
   }
 }

@@ -102,6 +102,24 @@ const UPSERT = (schema: string): string =>
     AND NOT EXISTS (SELECT FROM ${schema}.workers w JOIN ${schema}.heartbeats h ON h.worker = w.id
       WHERE w.died_at IS NULL AND ${schema}.now_1($1) - h.at <= w.lease_ms AND s.name = ANY(w.schedules))`
 
+/** Schedules of another store. Who declared one here knows its template and policies; where it stands is known over there. */
+export async function acceptSchedules(session: Session, schedules: readonly ScheduleRecord[]): Promise<readonly ('accepted' | 'kept')[]> {
+  const { schema } = session
+  const sql = `INSERT INTO ${schema}.schedules AS s (name, source, cron, every_ms, time_zone, missed, overlap, template, kind, next_at, paused, last_at, last_job_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at, paused = excluded.paused,
+      last_at = excluded.last_at, last_job_id = excluded.last_job_id
+      WHERE s.last_at IS NULL AND s.cron IS NOT DISTINCT FROM excluded.cron AND s.every_ms IS NOT DISTINCT FROM excluded.every_ms
+        AND s.time_zone = excluded.time_zone RETURNING 1`
+  const results: ('accepted' | 'kept')[] = []
+  for (const each of schedules) {
+    const rule = [each.name, each.source, each.cron, each.everyMs, each.timeZone, each.missed, each.overlap]
+    const stands = [Math.ceil(each.nextAt), each.paused, each.lastAt, each.lastJobId]
+    const rows = await session.query(sql, [...rule, JSON.stringify(each.template), each.template.kind, ...stands], { lane: 'work' })
+    results.push(rows.length === 1 ? 'accepted' : 'kept')
+  }
+  return results
+}
+
 const recordOf = (row: Row): ScheduleRecord => ({
   name: row[0],
   source: row[1],

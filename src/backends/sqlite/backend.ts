@@ -5,6 +5,7 @@ import type { Capabilities } from '../../contract/capabilities.js'
 import type { Coordination } from '../../contract/coordination.js'
 import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
 import type { Ledger } from '../../contract/ledger.js'
+import type { Transfer } from '../../contract/transfer.js'
 import { KerjaError } from '../../errors.js'
 import type { Engine } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
@@ -24,6 +25,7 @@ const CAPABILITIES: Capabilities = Object.freeze({
   keys: true,
   ledger: true,
   coordination: true,
+  transfer: true,
   fencing: true,
   deathCheck: true,
 })
@@ -52,6 +54,7 @@ export function createBackend(config: StoreConfig): Backend {
     queue: createQueue(config, use),
     ledger: createLedger(use),
     coordination: createCoordination(use),
+    transfer: createTransfer(use),
     async open() {
       await use().call('open')
     },
@@ -219,6 +222,32 @@ function createCoordination(use: Use): Coordination {
     },
     async fireSchedule(firing) {
       return use().call('fireSchedule', { ...firing, jobs: firing.jobs.map(encodeJob) })
+    },
+  }
+}
+
+function createTransfer(use: Use): Transfer {
+  return {
+    async take(request) {
+      return use().call('take', request)
+    },
+    async ended(request) {
+      return use().call('ended', request)
+    },
+    async accept(jobs) {
+      return use().call('accept', jobs)
+    },
+    async leave(departures) {
+      return use().call('leave', departures)
+    },
+    async keys({ limit, cursor }) {
+      return use().call('keys', limit, cursor)
+    },
+    async acceptKeys(keys) {
+      await use().call('acceptKeys', keys)
+    },
+    async acceptSchedules(schedules) {
+      return use().call('acceptSchedules', schedules)
     },
   }
 }

@@ -18,6 +18,8 @@ export interface CoordinationStore {
   declareLapsed(ids: readonly string[]): string[]
   /** Ids of the workers still remembered. */
   known(): Set<string>
+  /** Declared dead, or unknown: no lease of this worker holds. */
+  isDead(workerId: string): boolean
   lead(request: LeadRequest): boolean
   resign(role: string, workerId: string): void
   pause(queue: string): void
@@ -70,6 +72,7 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
 
   return {
     ...createRoles(context, isDead),
+    isDead,
     register(worker) {
       if (typeof died.row(worker.id)?.[0] === 'number')
         throw new KerjaError('WORKER_STATE', `Worker ${quote(worker.id)} was declared dead. Register under a new id: ids are never used twice.`)

@@ -9,8 +9,8 @@ const INSERT_JOB = `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, 
 const INSERT_PAYLOAD = `INSERT INTO kerja_payloads (seq, id, payload, job_group, tags, parent, tick_schedule, tick_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 
-/** The deadline of a job, from the columns that bound it. */
-export const DEADLINE_SQL = `CASE WHEN token > 0 OR start_by IS NULL THEN give_up_at WHEN give_up_at IS NULL THEN start_by ELSE min(start_by, give_up_at) END`
+/** The deadline of a job, from the columns that bound it: `start_by` binds until a worker claims it. */
+export const DEADLINE_SQL = `CASE WHEN claimed_at IS NOT NULL OR start_by IS NULL THEN give_up_at WHEN give_up_at IS NULL THEN start_by ELSE min(start_by, give_up_at) END`
 
 /** False when the id is taken, and nothing is written. */
 export type Insert = (job: WireJob, now: number) => boolean

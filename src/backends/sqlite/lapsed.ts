@@ -1,7 +1,7 @@
 /** Leases that no longer hold: their worker is dead or unknown, or their time is over. */
 import type { LapsedLease } from '../../contract/backend.js'
 import type { StoreContext } from './context.js'
-import { RUNNING } from './rows.js'
+import { ALONE, FORWARDED, RUNNING } from './rows.js'
 import type { Handle } from './wire.js'
 
 type Row = readonly [
@@ -14,7 +14,7 @@ type Row = readonly [
   maxAttempts: number,
   crashCount: number,
   alone: number,
-  claimedAt: number,
+  claimedAt: number | null,
   giveUpAt: number | null,
   dead: number,
 ]
@@ -40,8 +40,9 @@ export function createLapsed({ connection, lanes, now }: StoreContext): (limit: 
         attempt,
         maxAttempts,
         crashCount,
-        alone: alone === 1,
-        claimedAt,
+        alone: alone === ALONE,
+        forwarding: alone >= FORWARDED,
+        claimedAt: claimedAt ?? now(),
         giveUpAt,
         now: now(),
       }

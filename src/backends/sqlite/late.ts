@@ -17,8 +17,8 @@ export interface Late {
 export function createLate(context: StoreContext, counters: Counters, ended: Ended): Late {
   const { connection, lanes, effects } = context
   const end = connection.prepare<[number, number]>(
-    `UPDATE kerja_jobs SET state = CASE WHEN token = 0 AND start_by < ? THEN ${CANCELLED} ELSE ${FAILED} END,
-      reason = CASE WHEN token = 0 AND start_by < ? THEN 'expired' ELSE 'gave-up' END, finished_at = ?, prune_at = ? WHERE seq = ? RETURNING state, lane`,
+    `UPDATE kerja_jobs SET state = CASE WHEN claimed_at IS NULL AND start_by < ? THEN ${CANCELLED} ELSE ${FAILED} END,
+      reason = CASE WHEN claimed_at IS NULL AND start_by < ? THEN 'expired' ELSE 'gave-up' END, finished_at = ?, prune_at = ? WHERE seq = ? RETURNING state, lane`,
   )
   const late = connection.prepare<[number]>(
     `SELECT seq FROM kerja_jobs INDEXED BY kerja_jobs_deadline WHERE deadline IS NOT NULL AND deadline < ? AND ${WAITING_SQL} ORDER BY deadline LIMIT ?`,

@@ -3,8 +3,9 @@ import type { MigrationStep } from '../../contract/backend.js'
 import { KerjaError } from '../../errors.js'
 import type { Connection } from './driver.js'
 import { initial } from './migrations/0001-initial.js'
+import { keysOfAJob } from './migrations/0002-keys-of-a-job.js'
 
-export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([initial])
+export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([initial, keysOfAJob])
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0
 
 const CREATE_MIGRATIONS =

@@ -1,7 +1,9 @@
 /** Every operation of the store by name: what the main thread asks and the engine thread does. */
 import type { ClaimRequest, LapsedLease } from '../../contract/backend.js'
-import type { ScheduleDefinition, WorkerRegistration } from '../../contract/coordination.js'
+import type { ScheduleDefinition, ScheduleRecord, WorkerRegistration } from '../../contract/coordination.js'
 import type { JobChanges, JobQuery } from '../../contract/ledger.js'
+import type { CarriedJob, Departure, PageRequest, StandingKey, TakeRequest } from '../../contract/transfer.js'
+import { type Accept, createAccept } from './accept.js'
 import { type Changes, createChanges } from './changes.js'
 import { type Claim, createClaim } from './claim.js'
 import type { StoreContext } from './context.js'
@@ -18,6 +20,7 @@ import { createPush } from './push.js'
 import { createScheduleStore, type WireFiring } from './schedules.js'
 import { createSettle } from './settle.js'
 import { createStats, type StatsRequest } from './stats.js'
+import { createTake, type Take } from './take.js'
 import type { WireJob, WireSettlement } from './wire.js'
 
 export interface StoreParts {
@@ -39,6 +42,7 @@ export type OperationName = keyof Operations
  */
 export const RANKS = Object.freeze({
   settle: 0,
+  leave: 0,
   record: 0,
   cancelJobs: 1,
   retryJobs: 1,
@@ -54,8 +58,12 @@ export const RANKS = Object.freeze({
   removeSchedules: 1,
   pauseSchedule: 1,
   fireSchedule: 1,
+  acceptSchedules: 1,
   push: 2,
+  accept: 2,
+  acceptKeys: 2,
   claim: 3,
+  take: 3,
   lapsed: 'read',
   get: 'read',
   list: 'read',
@@ -65,6 +73,8 @@ export const RANKS = Object.freeze({
   workers: 'read',
   schedules: 'read',
   dueSchedules: 'read',
+  ended: 'read',
+  keys: 'read',
 } as const satisfies Record<OperationName, number | 'read'>)
 
 export function createParts(context: StoreContext): StoreParts {
@@ -82,7 +92,7 @@ export function createParts(context: StoreContext): StoreParts {
     late,
     prune,
     coordination,
-    operations: createOperations(context, { claim, changes, counters, ended, coordination }),
+    operations: createOperations(context, { claim, changes, counters, ended, coordination, prune }),
   }
 }
 
@@ -92,9 +102,10 @@ interface OperationParts {
   readonly counters: Counters
   readonly ended: Ended
   readonly coordination: CoordinationStore
+  readonly prune: Prune
 }
 
-function createOperations(context: StoreContext, { claim, changes, counters, ended, coordination }: OperationParts) {
+function createOperations(context: StoreContext, { claim, changes, counters, ended, coordination, prune }: OperationParts) {
   const push = createPush(context)
   const settle = createSettle(context, push, counters, ended)
   const holds = createLaneHolds(context)
@@ -103,6 +114,7 @@ function createOperations(context: StoreContext, { claim, changes, counters, end
   const stats = createStats(context, holds, counters, ended)
   const schedules = createScheduleStore(context, push)
   const lapsed = createLapsed(context)
+  const transfer = transferOperations(createTake(context, coordination, prune.forget), createAccept(context, ended))
   return {
     push: (jobs: readonly WireJob[]) => push(jobs),
     settle: (settlements: readonly WireSettlement[]) => settle(settlements),
@@ -131,5 +143,18 @@ function createOperations(context: StoreContext, { claim, changes, counters, end
     pauseSchedule: (name: string, paused: boolean) => schedules.pause(name, paused),
     dueSchedules: (limit: number) => schedules.due(limit),
     fireSchedule: (firing: WireFiring) => schedules.fire(firing),
+    acceptSchedules: (found: readonly ScheduleRecord[]) => schedules.accept(found),
+    ...transfer,
+  }
+}
+
+function transferOperations(leaving: Take, arriving: Accept) {
+  return {
+    take: (request: TakeRequest) => leaving.take(request),
+    ended: (request: PageRequest) => leaving.ended(request),
+    leave: (departures: readonly Departure[]) => leaving.leave(departures),
+    keys: (limit: number, cursor: string | null) => leaving.keys(limit, cursor),
+    accept: (jobs: readonly CarriedJob[]) => arriving.accept(jobs),
+    acceptKeys: (keys: readonly StandingKey[]) => arriving.acceptKeys(keys),
   }
 }

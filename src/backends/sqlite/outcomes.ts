@@ -5,7 +5,7 @@ import type { StoreContext } from './context.js'
 import type { Counters } from './counters.js'
 import type { Ended } from './ended.js'
 import { isConstraint } from './faults.js'
-import { CANCELLED, FAILED, HELD, HELD_UNDER_SQL, WAITING_AGAIN_SQL } from './rows.js'
+import { CANCELLED, FAILED, FORWARDED_HELD, HELD, HELD_UNDER_SQL, WAITING_AGAIN_SQL } from './rows.js'
 import type { WireSettlement } from './wire.js'
 
 type Outcome = NonNullable<WireSettlement[4]>
@@ -17,7 +17,7 @@ type ClaimRow = readonly [
   lane: number,
   attempt: number,
   worker: string | null,
-  claimedAt: number,
+  claimedAt: number | null,
   cancelReason: string | null,
   cancelRetention: number | null,
 ]
@@ -81,7 +81,7 @@ export function createOtherOutcomes(context: StoreContext, counters: Counters, e
 function createMoves({ connection, effects }: StoreContext, ended: Ended) {
   const endRow = connection.prepare('UPDATE kerja_jobs SET state = ?, reason = ?, finished_at = ?, prune_at = ? WHERE seq = ?')
   const putBack = connection.prepare(
-    `UPDATE kerja_jobs SET state = CASE WHEN ? THEN ${HELD} ELSE ${WAITING_AGAIN_SQL} END, attempt = attempt - ?, run_at = coalesce(?, run_at),
+    `UPDATE kerja_jobs SET state = CASE WHEN ? OR alone = ${FORWARDED_HELD} THEN ${HELD} ELSE ${WAITING_AGAIN_SQL} END, attempt = attempt - ?, run_at = coalesce(?, run_at),
       failed = max(failed, ?), worker = NULL, lease_until = NULL WHERE seq = ?`,
   )
   const giveBack = connection.prepare('UPDATE kerja_jobs SET worker = NULL, attempt = attempt - ? WHERE seq = ?')
@@ -124,7 +124,7 @@ function createRemember({ connection }: StoreContext) {
   const setFailure = connection.prepare('UPDATE kerja_payloads SET failure = ? WHERE seq = ?')
   return ([seq, token, , attempt, worker, claimedAt]: ClaimRow, outcome: AttemptRecord['outcome'], failure: JobFailure | null, now: number): void => {
     const json = failure === null ? null : JSON.stringify(failure)
-    addAttempt.run(seq, token, attempt, worker, claimedAt, now, outcome, json)
+    addAttempt.run(seq, token, attempt, worker, claimedAt ?? now, now, outcome, json)
     if (json !== null) setFailure.run(json, seq)
   }
 }

@@ -12,6 +12,11 @@ export const SUSPECT = 5
 /** Waiting, but its payload does not parse. */
 export const HELD = 6
 
+/** How a running job was claimed, in `alone`: 0 like most; 1 it runs with no neighbour; 2 and 3 it is carried to another store, 3 one that was held. */
+export const ALONE = 1
+export const FORWARDED = 2
+export const FORWARDED_HELD = 3
+
 /** The three numbers of a waiting job, as the partial indexes spell them. */
 export const WAITING_SQL = 'state IN (0, 5, 6)'
 /** The three numbers of a job that has ended. */

@@ -22,6 +22,7 @@ export interface ScheduleStore {
   pause(name: string, paused: boolean): boolean
   due(limit: number): { readonly now: number; readonly due: ScheduleRecord[] }
   fire(firing: WireFiring): string[] | null
+  accept(schedules: readonly ScheduleRecord[]): ('accepted' | 'kept')[]
 }
 
 const COLUMNS = 'name, source, cron, every_ms, time_zone, missed, overlap, template, next_at, paused, last_at, last_job_id'
@@ -78,7 +79,24 @@ export function createScheduleStore(context: StoreContext, push: Push): Schedule
       return { now, due: due.rows(now, limit).map(recordOf) }
     },
     fire: createFire(context, push),
+    accept: createAcceptSchedules(context),
   }
+}
+
+/** Schedules of another store. Who declared one here knows its template and policies; where it stands is known over there. */
+function createAcceptSchedules({ connection }: StoreContext): ScheduleStore['accept'] {
+  const write = connection.prepare(
+    `INSERT INTO kerja_schedules (name, source, cron, every_ms, time_zone, missed, overlap, template, kind, next_at, paused, last_at, last_job_id)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at, paused = excluded.paused,
+        last_at = excluded.last_at, last_job_id = excluded.last_job_id
+      WHERE last_at IS NULL AND cron IS excluded.cron AND every_ms IS excluded.every_ms AND time_zone = excluded.time_zone`,
+  )
+  return (schedules) =>
+    schedules.map((each) => {
+      const rule = [each.name, each.source, each.cron, each.everyMs, each.timeZone, each.missed, each.overlap]
+      const stands = [each.nextAt, each.paused ? 1 : 0, each.lastAt, each.lastJobId]
+      return write.run(...rule, JSON.stringify(each.template), each.template.kind, ...stands) === 1 ? 'accepted' : 'kept'
+    })
 }
 
 function createFire({ connection }: StoreContext, push: Push): ScheduleStore['fire'] {

@@ -32,6 +32,7 @@ export const leaseTopic = topic('lease', [], ({ check, where, without }) => {
       maxAttempts: 4,
       crashCount: 0,
       alone: false,
+      forwarding: false,
       claimedAt: pushedAt,
       giveUpAt: pushedAt + DAY,
       now: clock.now(),

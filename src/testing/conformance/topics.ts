@@ -1,5 +1,6 @@
 /** Every topic, in the order a reader would learn the contract. */
 
+import { acceptTopic } from './accept.js'
 import { cancelTopic } from './cancel.js'
 import { claimTopic } from './claim.js'
 import { closingTopic } from './closing.js'
@@ -21,6 +22,7 @@ import { scheduleTopic } from './schedule.js'
 import { settleTopic } from './settle.js'
 import type { ConformanceCase } from './suite.js'
 import { transactionTopic } from './transaction.js'
+import { transferTopic } from './transfer.js'
 import { uniqueTopic } from './unique.js'
 import { wakeTopic } from './wake.js'
 import { workersTopic } from './workers.js'
@@ -47,6 +49,8 @@ export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
   pruneTopic,
   wakeTopic,
   transactionTopic,
+  transferTopic,
+  acceptTopic,
   concurrencyTopic,
   closingTopic,
 ]

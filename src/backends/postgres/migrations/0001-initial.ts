@@ -9,6 +9,7 @@ import { pruneStatements } from './prune.js'
 import { pushStatements } from './push.js'
 import { settleStatements } from './settle.js'
 import { tableStatements } from './tables.js'
+import { transferStatements } from './transfer.js'
 
 export const initial = (schema: string): MigrationStep => ({
   version: 1,
@@ -23,6 +24,7 @@ export const initial = (schema: string): MigrationStep => ({
     ...changeStatements(schema),
     ...pruneStatements(schema),
     ...coordinationFunctions(schema),
+    ...transferStatements(schema),
     ...enqueueStatements(schema, schema.slice(1, -1).replaceAll('""', '"')),
   ],
 })

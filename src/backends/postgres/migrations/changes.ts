@@ -17,7 +17,7 @@ export const changeStatements = (schema: string): readonly string[] => [
 const place = (schema: string): string =>
   `CREATE FUNCTION ${schema}.place_1(w ${schema}.waiting) RETURNS ${schema}.running LANGUAGE sql IMMUTABLE AS ${body(`
   SELECT ROW(w.seq, w.run_at, w.id, w.lane, w.token, w.attempt, w.max_attempts, w.crash_count, w.priority, w.keyed, w.failed, w.claimed_at, w.give_up_at,
-    w.start_by, false, '', NULL::bigint, NULL::bigint, NULL::text)::${schema}.running`)}`
+    w.start_by, false, '', NULL::bigint, NULL::bigint, NULL::text, 0::smallint)::${schema}.running`)}`
 
 /** A job may be claimed or released between two looks, so it is looked for again; it cannot go on for long. */
 const LOOKS = 10
@@ -161,7 +161,7 @@ const update = (schema: string): string =>
         -- The start limit counts from the run time, so it moves along.
         UPDATE ${schema}.waiting w SET lane = v_place.lane, state = v_place.state, run_at = v_run_at, start_by = x.start_by,
             priority = coalesce((p_changes ->> 'priority')::smallint, w.priority), max_attempts = coalesce((p_changes ->> 'maxAttempts')::int, w.max_attempts),
-            deadline = CASE WHEN w.token > 0 THEN w.give_up_at ELSE least(x.start_by, w.give_up_at) END
+            deadline = CASE WHEN w.claimed_at IS NOT NULL THEN w.give_up_at ELSE least(x.start_by, w.give_up_at) END
           FROM (SELECT v_place.start_by + greatest(j.created_at, v_run_at) - greatest(j.created_at, v_place.run_at) AS start_by FROM ${schema}.jobs j
             WHERE j.id = v_id) x WHERE w.seq = v_seq;
         UPDATE ${schema}.jobs SET payload = coalesce(p_changes ->> 'payload', payload),

@@ -197,7 +197,7 @@ BEGIN
       v_place.run_at := v_run_at;
       v_place.start_by := greatest(p_now, v_run_at) + (p_job ->> 8)::bigint;
       UPDATE ${schema}.waiting SET lane = v_place.lane, priority = v_place.priority, state = v_place.state, run_at = v_place.run_at,
-        start_by = v_place.start_by, deadline = CASE WHEN token > 0 THEN give_up_at ELSE least(v_place.start_by, give_up_at) END
+        start_by = v_place.start_by, deadline = CASE WHEN claimed_at IS NOT NULL THEN give_up_at ELSE least(v_place.start_by, give_up_at) END
         WHERE seq = v_place.seq;
     END IF;
     EXIT;

@@ -41,7 +41,7 @@ const remember = (
   RETURNS void LANGUAGE plpgsql AS ${body(`
 BEGIN
   INSERT INTO ${schema}.attempts (seq, token, attempt, worker, started_at, ended_at, outcome, failure)
-    VALUES (p_place.seq, p_place.token, p_place.attempt, p_place.worker, p_place.claimed_at, p_now, p_outcome, p_failure)
+    VALUES (p_place.seq, p_place.token, p_place.attempt, p_place.worker, coalesce(p_place.claimed_at, p_now), p_now, p_outcome, p_failure)
     ON CONFLICT (seq, token) DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome, failure = excluded.failure;
   IF p_failure IS NOT NULL THEN UPDATE ${schema}.jobs SET failure = p_failure WHERE id = p_place.id; END IF;
 END`)}`
@@ -75,7 +75,8 @@ BEGIN
       start_by, state, deadline)
     VALUES (p_place.seq, coalesce(p_run_at, p_place.run_at), p_place.id, p_place.lane, p_place.token, p_place.attempt, p_place.max_attempts,
       p_place.crash_count, p_place.priority, p_place.keyed, p_place.failed OR p_retrying, p_place.claimed_at, p_place.give_up_at, p_place.start_by,
-      CASE WHEN p_hold THEN ${HELD} WHEN p_place.${SUSPECT_AGAIN_SQL} THEN ${SUSPECT} ELSE ${READY} END, p_place.give_up_at);
+      CASE WHEN p_hold OR p_place.forwarding = 2 THEN ${HELD} WHEN p_place.${SUSPECT_AGAIN_SQL} THEN ${SUSPECT} ELSE ${READY} END,
+      CASE WHEN p_place.claimed_at IS NULL THEN least(p_place.start_by, p_place.give_up_at) ELSE p_place.give_up_at END);
   RETURN 'settled';
 END`)}`
 
@@ -206,7 +207,7 @@ BEGIN
     DELETE FROM ${schema}.waiting WHERE ctid = ANY (ARRAY(
       SELECT w.ctid FROM ${schema}.waiting w WHERE w.deadline < v_now ORDER BY w.deadline LIMIT p_limit FOR UPDATE SKIP LOCKED)) RETURNING *
   LOOP
-    v_expired := v_late.token = 0 AND coalesce(v_late.start_by < v_now, false);
+    v_expired := v_late.claimed_at IS NULL AND coalesce(v_late.start_by < v_now, false);
     PERFORM ${schema}.archive_1(${schema}.place_1(v_late), CASE WHEN v_expired THEN ${CANCELLED} ELSE ${FAILED} END,
       CASE WHEN v_expired THEN 'expired' ELSE 'gave-up' END, v_now, p_retention);
     IF NOT v_expired THEN INSERT INTO ${schema}.counters VALUES (v_late.lane, v_now / 60000, 0, 0, 1); END IF;

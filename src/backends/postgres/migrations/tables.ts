@@ -6,7 +6,7 @@
  * never updated, so that no index holds more than what is in that state. `seq` is never used twice, so that a stale lease meets no other job.
  *
  * `state` of a waiting row: 0 ready or due later, 5 a suspect that must run alone, 6 held as invalid. Of an ended one: 2 completed,
- * 3 cancelled, 4 failed. `keyed`: 0 without a unique key, 1 it is held while waiting, 2 while waiting or running.
+ * 3 cancelled, 4 failed. `forwarding` of a running row: 1 it is carried to another store, 2 so is one that was held. `keyed`: 0 without a unique key, 1 it is held while waiting, 2 while waiting or running.
  */
 
 /** Rows come and go by the thousand per second: vacuum soon, at full speed, and never lock the table to give pages back that are needed again. */
@@ -69,7 +69,8 @@ export const tableStatements = (schema: string): readonly string[] => [
     worker text NOT NULL,
     lease_until bigint,
     cancel_retention bigint,
-    cancel_reason text
+    cancel_reason text,
+    forwarding smallint NOT NULL DEFAULT 0
   ) WITH (${QUEUE})`,
   // By time, so that a heartbeat can begin at the oldest claim it knows of and not at the dead entries before it.
   `CREATE INDEX running_worker ON ${schema}.running (worker, claimed_at)`,
@@ -140,6 +141,8 @@ export const tableStatements = (schema: string): readonly string[] => [
     expires_at bigint NOT NULL,
     PRIMARY KEY (kind, key)
   )`,
+  // The keys of a job go with it when it is carried to another store.
+  `CREATE INDEX idempotency_job ON ${schema}.idempotency (job_id)`,
   `CREATE INDEX idempotency_expiry ON ${schema}.idempotency (expires_at)`,
   // One row per settled batch, added up by whoever reads: a row that all workers updated would make their commits wait for each other.
   `CREATE TABLE ${schema}.counters (lane int NOT NULL, minute bigint NOT NULL, completed int NOT NULL, retried int NOT NULL, failed int NOT NULL)`,

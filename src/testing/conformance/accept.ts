@@ -1,0 +1,181 @@
+/** Topic accept: a job of another store arrives as it was, once, and what stands in its way is named. */
+import assert from 'node:assert/strict'
+import type { CarriedJob, JobRecord } from '../../contract/index.js'
+import { cancel, complete, DAY, fail, HOUR, idempotency, KIND, MINUTE, newJob, retry, SECOND, schedule, unique } from './build.js'
+import { type CarriedLease, foreignJob, leave, leaveAndAccept, readEnded, takeAll, withoutToken } from './carry.js'
+import { idsOf } from './stage.js'
+import { topic } from './suite.js'
+
+export const acceptTopic = topic('accept', ['transfer', 'ledger', 'keys', 'coordination'], ({ check }) => {
+  check('a job that leaves and is accepted again is as it was', async (stage) => {
+    const { clock, job, ledger, pushOne, settle, worker } = stage
+    const by = await worker()
+    const full = {
+      kind: KIND,
+      version: 3,
+      queue: 'media',
+      priority: 1,
+      payload: '{"text":"\\u0000 ünï 🙂"}',
+      delayMs: HOUR,
+      maxAttempts: 7,
+      giveUpAfterMs: 2 * DAY,
+      startWithinMs: HOUR,
+      group: 'tenant 7',
+      tags: ['a', 'b'],
+      idempotency: idempotency(),
+      unique: unique({ scope: 'live' }),
+      parentId: newJob().id,
+      tick: { schedule: 'nightly', instant: 1_767_225_600_000 },
+    } as const
+    const ids = [await pushOne(full), await pushOne({ priority: 0 })]
+    await settle(await by.takeOne(), retry(MINUTE, 'first try'))
+    const before = await Promise.all(ids.map(job))
+    const attempts = await ledger.attempts(ids[1] as string)
+    const carried = await takeAll(stage)
+    assert.deepEqual(idsOf(carried), ids)
+    assert.deepEqual(await leave(stage, carried), ['left', 'left'])
+    assert.deepEqual(await ledger.get(ids), [null, null])
+    clock.advance(SECOND)
+    assert.deepEqual(
+      await stage.backend.transfer.accept(carried),
+      carried.map(() => ({ status: 'accepted' })),
+    )
+    const after = await Promise.all(ids.map(job))
+    assert.deepEqual(after.map(withoutToken), before.map(withoutToken))
+    assert.deepEqual(await ledger.attempts(ids[1] as string), attempts)
+    assert.ok(after.every((record, index) => record.token > (before[index] as JobRecord).token))
+    assert.deepEqual(await stage.queue.push([newJob({ idempotency: idempotency() })]), [{ status: 'duplicate', id: ids[0] }])
+    assert.deepEqual(await stage.queue.push([newJob({ unique: unique() })]), [{ status: 'duplicate', id: ids[0] }])
+  })
+
+  check('a start limit goes along and still binds', async (stage) => {
+    const id = await stage.pushOne({ startWithinMs: HOUR })
+    await leaveAndAccept(stage)
+    stage.clock.advance(HOUR + 1)
+    assert.deepEqual(await (await stage.worker()).take(), [])
+    assert.deepEqual([(await stage.job(id)).state, (await stage.job(id)).reason], ['cancelled', 'expired'])
+  })
+
+  check('an id that is known merges, wherever the job stands', async (stage) => {
+    const { backend, job, ledger, settle, pushOne, worker } = stage
+    const id = await pushOne()
+    const [carried] = (await takeAll(stage)) as [CarriedJob]
+    assert.deepEqual(await backend.transfer.accept([carried]), [{ status: 'duplicate' }])
+    await leave(stage, [carried])
+    assert.deepEqual(await backend.transfer.accept([carried, carried]), [{ status: 'accepted' }, { status: 'duplicate' }])
+    await settle(await (await worker()).takeOne(), complete({ result: '1' }))
+    assert.deepEqual(await backend.transfer.accept([carried]), [{ status: 'duplicate' }])
+    assert.deepEqual([(await job(id)).state, (await job(id)).result], ['completed', '1'])
+    assert.equal((await ledger.list({ limit: 10 })).jobs.length, 1)
+  })
+
+  check('one that loses its unique key is recorded with the name of the winner', async (stage) => {
+    const { backend, job, pushOne, queue } = stage
+    const lost = await pushOne({ unique: unique(), idempotency: idempotency(), payload: '{"lost":true}' })
+    const carried = await takeAll(stage)
+    await leave(stage, carried)
+    const winner = await pushOne({ unique: unique() })
+    assert.deepEqual(await backend.transfer.accept(carried), [{ status: 'superseded', by: winner }])
+    const record = await job(lost)
+    assert.deepEqual([record.state, record.reason, record.payload], ['cancelled', `superseded by ${winner}`, '{"lost":true}'])
+    assert.equal((await job(winner)).state, 'available')
+    assert.deepEqual(
+      await queue.push([newJob({ idempotency: idempotency() })]),
+      [{ status: 'duplicate', id: winner }],
+      'it stands for the request now',
+    )
+  })
+
+  check('one whose request was made here already is recorded with the name of the winner', async (stage) => {
+    const { backend, job } = stage
+    const carried = { ...(await foreignJob(stage)), idempotency: [] }
+    const winner = await stage.pushOne({ idempotency: idempotency() })
+    const standing = { kind: KIND, key: 'request-1', payloadHash: 'hash-a', jobId: carried.jobId, expiresAt: stage.clock.now() + DAY }
+    assert.deepEqual(await backend.transfer.accept([{ ...carried, idempotency: [standing] }]), [{ status: 'superseded', by: winner }])
+    assert.equal((await job(carried.jobId)).state, 'cancelled')
+    const other = await foreignJob(stage)
+    const another = { ...standing, jobId: other.jobId, payloadHash: 'hash-b' }
+    assert.deepEqual(await backend.transfer.accept([{ ...other, idempotency: [another] }]), [{ status: 'accepted' }])
+    assert.equal((await job(other.jobId)).state, 'available', 'another payload is another request')
+  })
+
+  check('ended jobs go with their end', async (stage) => {
+    const { backend, job, ledger, pushMany, settle, worker, clock } = stage
+    const ids = await pushMany([{ unique: unique() }, {}, {}, {}])
+    const [first, second, third] = await (await worker()).take()
+    await settle(first as CarriedLease, complete({ result: '{"n":1}', retentionMs: DAY }))
+    await settle(second as CarriedLease, fail('gave up', 2 * DAY))
+    await settle(third as CarriedLease, cancel('not wanted'))
+    const ended = ids.slice(0, 3)
+    const before = await Promise.all(ended.map(job))
+    const attempts = await Promise.all(ended.map((id) => ledger.attempts(id)))
+    const { jobs, next } = await readEnded(stage)
+    assert.deepEqual([idsOf(jobs), next], [ended, null])
+    assert.deepEqual(jobs[0]?.end?.keepUntil, clock.now() + DAY)
+    assert.deepEqual(await leave(stage, jobs), ['left', 'left', 'left'])
+    clock.advance(HOUR)
+    await stage.pushOne({ unique: unique() })
+    assert.deepEqual(
+      await backend.transfer.accept(jobs),
+      jobs.map(() => ({ status: 'accepted' })),
+    )
+    assert.deepEqual(await Promise.all(ended.map(job)), before)
+    assert.deepEqual(await Promise.all(ended.map((id) => ledger.attempts(id))), attempts)
+    const [stats] = await ledger.stats({ queues: null, countCap: 100, windowMs: HOUR })
+    assert.deepEqual([stats?.counts.completed, stats?.counts.failed, stats?.counts.cancelled], [1, 1, 1])
+    clock.advance(DAY - HOUR)
+    assert.equal(await ledger.prune({ limit: 10 }), 2)
+    assert.deepEqual(
+      (await ledger.get(ended)).map((record) => record?.state ?? null),
+      [null, 'failed', null],
+    )
+  })
+
+  check('standing keys are paged, and those that stand already are not replaced', async (stage) => {
+    const { backend, clock, pushMany, queue } = stage
+    await stage.pushOne({ idempotency: idempotency({ key: 'old', ttlMs: HOUR }) })
+    clock.advance(2 * HOUR)
+    const ids = await pushMany(['a', 'b', 'c'].map((key) => ({ idempotency: idempotency({ key }) })))
+    const first = await backend.transfer.keys({ limit: 2, cursor: null })
+    const second = await backend.transfer.keys({ limit: 2, cursor: first.next })
+    assert.deepEqual([...first.keys, ...second.keys].map(({ key, jobId }) => [key, jobId]).sort(), [
+      ['a', ids[0]],
+      ['b', ids[1]],
+      ['c', ids[2]],
+    ])
+    assert.equal(second.next, null)
+    const expiresAt = clock.now() + DAY
+    const [taken, fresh] = [newJob().id, newJob().id]
+    await backend.transfer.acceptKeys([
+      { kind: KIND, key: 'a', payloadHash: 'hash-a', jobId: taken, expiresAt },
+      { kind: KIND, key: 'd', payloadHash: 'hash-a', jobId: fresh, expiresAt },
+      { kind: KIND, key: 'old', payloadHash: 'hash-a', jobId: fresh, expiresAt },
+      { kind: KIND, key: 'past', payloadHash: 'hash-a', jobId: fresh, expiresAt: clock.now() - 1 },
+    ])
+    const again = (key: string) => newJob({ idempotency: idempotency({ key }) })
+    const past = again('past')
+    assert.deepEqual(await queue.push([again('a'), again('d'), again('old'), past]), [
+      { status: 'duplicate', id: ids[0] },
+      { status: 'duplicate', id: fresh },
+      { status: 'duplicate', id: fresh },
+      { status: 'created', id: past.id },
+    ])
+  })
+
+  check('schedules arrive where they stand, and one that has ticked here stays', async (stage) => {
+    const { backend, coordination, clock } = stage
+    const at = clock.now()
+    const record = { ...schedule({ nextAt: at + HOUR }), paused: true, lastAt: at - DAY, lastJobId: newJob().id }
+    assert.deepEqual(await backend.transfer.acceptSchedules([record]), ['accepted'])
+    assert.deepEqual(await coordination.schedules(), [record])
+    assert.deepEqual(await backend.transfer.acceptSchedules([{ ...record, nextAt: at + DAY }]), ['kept'])
+    assert.deepEqual(await coordination.schedules(), [record])
+    const declared = schedule({ name: 'declared', source: 'worker', missed: 'all', nextAt: at + DAY })
+    await coordination.upsertSchedules([declared, { ...declared, name: 'other', cron: '1 1 * * *' }])
+    const older = { ...declared, missed: 'skip', nextAt: at - HOUR, paused: false, lastAt: at - DAY, lastJobId: null } as const
+    assert.deepEqual(await backend.transfer.acceptSchedules([older, { ...older, name: 'other' }]), ['accepted', 'kept'])
+    const [merged, , kept] = await coordination.schedules()
+    assert.deepEqual(merged, { ...older, missed: 'all' })
+    assert.deepEqual([kept?.name, kept?.nextAt], ['other', at + DAY])
+  })
+})

@@ -1,0 +1,109 @@
+// `kerja move`: what it prints, its exit codes, and what it refuses.
+import { existsSync } from 'node:fs'
+import { defineJob, defineSchedule, Kerja, type } from 'kerja'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openHandle } from '../sqlite/support.js'
+import { createProject, json, kerja, type Project, start } from './run.js'
+
+const job = defineJob({ kind: 'mail.welcome', payload: type<{ n: number }>(), queue: 'mail' })
+
+let project: Project
+let from: string
+beforeAll(() => {
+  project = createProject()
+  from = `${project.folder}/old.db`
+})
+afterAll(() => project.remove())
+
+const at = (name: string): string => `sqlite:${project.folder}/${name}`
+const move = (...args: readonly string[]) => kerja(['move', ...args], { cwd: project.folder })
+
+async function fill(url: string, count: number): Promise<void> {
+  const old = new Kerja({ backend: url, logger: 'silent' })
+  await old.enqueueMany(Array.from({ length: count }, (_, n) => job.with({ n }, n % 2 === 0 ? { idempotencyKey: `${n}` } : {})))
+  await old.schedules.upsert(defineSchedule('nightly', job.with({ n: 0 }), { cron: '0 2 * * *' }))
+  await old.queues.pause('mail')
+  await old.close()
+}
+
+interface MoveJson {
+  readonly done: boolean
+  readonly jobs: { readonly moved: number; readonly duplicate: number }
+  readonly keys: number
+}
+
+describe('kerja move', () => {
+  it('says what there is to move, and changes nothing', async () => {
+    await fill(at('old.db'), 100)
+    const plan = await json<Record<string, unknown>>(['move', '--from', at('old.db'), '--to', at('new.db'), '--dry-run'])
+    expect(plan).toMatchObject({ dryRun: true, jobs: 100, running: 0, history: 0, keys: 50, schedules: ['nightly'], pausedQueues: ['mail'] })
+    expect(plan.targetMigrations).toBeGreaterThan(0)
+    expect(existsSync(`${project.folder}/new.db`)).toBe(false)
+    const { stdout } = await move('--from', 'sqlite:old.db', '--to', 'sqlite:new.db', '--dry-run')
+    expect(stdout).toMatch(/nothing was changed[\s\S]*100 waiting jobs[\s\S]*50 idempotency keys, 1 schedules, 1 paused queues/)
+  })
+
+  it('moves, with a summary for people and lines of progress where there is no terminal', async () => {
+    const { code, stdout, stderr } = await move('--from', 'sqlite:old.db', '--to', 'sqlite:new.db')
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/100 jobs, 0 ended jobs, 50 idempotency keys, 1 schedules, 1 paused queues/),
+    })
+    expect(stderr).toMatch(/jobs {2}100% {2}100\/100/)
+    const { jobs } = await json<{ jobs: readonly unknown[] }>(['jobs', 'list', '--limit', '200', '--backend', at('new.db')])
+    expect(jobs.length).toBe(100)
+    const again = await json<MoveJson>(['move', '--from', at('old.db'), '--to', at('new.db')])
+    expect(again).toMatchObject({ done: true, dryRun: false, jobs: { moved: 0 }, stopped: false, running: 0, refusals: [] })
+  })
+
+  it('ends with 1 when it is stopped, and goes on when begun again', async () => {
+    await fill(at('many.db'), 30_000)
+    const running = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db'), '--json'], { cwd: project.folder })
+    const looking = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db')], { cwd: project.folder })
+    await looking.until(/jobs {2}\d+%/)
+    running.kill('SIGINT')
+    looking.kill('SIGTERM')
+    const [stopped, other] = [await running.ended, await looking.ended]
+    expect([stopped.code, other.code]).toEqual([1, 1])
+    expect(JSON.parse(stopped.stdout)).toMatchObject({ done: false, stopped: true })
+    expect(other.stdout).toMatch(/Run it again: it goes on where it was/)
+    const rest = await json<MoveJson>(['move', '--from', at('many.db'), '--to', at('elsewhere.db')])
+    expect([rest.done, rest.keys]).toEqual([true, 15_000])
+    const status = await json<{ queues: readonly { queue: string; counts: { available: number }; countCap: number }[] }>([
+      'status',
+      '--backend',
+      at('many.db'),
+    ])
+    expect(status.queues.map(({ counts }) => counts.available)).toEqual([0])
+  })
+
+  it.each([
+    ['no --to', ['--from', 'sqlite:old.db'], 2, 'USAGE', /--to/],
+    ['an unknown scheme', ['--from', 'mongodb://u:secret@h/db', '--to', 'sqlite:x.db'], 2, 'BACKEND_UNKNOWN', /mongodb/],
+    ['the same file', ['--from', 'sqlite:old.db', '--to', 'sqlite:./old.db'], 2, 'USAGE', /same store/],
+    ['a store that dies with the process', ['--from', 'sqlite:old.db', '--to', 'memory:'], 2, 'USAGE', /--to is memory:/],
+    ['a file that does not exist', ['--from', 'sqlite:typo.db', '--to', 'sqlite:x.db'], 3, 'STORE_NOT_FOUND', /typo\.db does not exist.*--from/],
+    ['a folder that does not exist', ['--from', 'sqlite:old.db', '--to', 'sqlite:no/where/x.db'], 4, 'BACKEND_UNAVAILABLE', /folder/],
+  ] as const)('refuses %s', async (_what, args, exitCode, errorCode, words) => {
+    const { code, stderr, stdout } = await move(...args)
+    expect({ code, stderr, stdout }).toMatchObject({ code: exitCode, stderr: expect.stringContaining(errorCode), stdout: '' })
+    expect(stderr).toMatch(words)
+    expect(stderr).not.toContain('secret')
+    expect(existsSync(`${project.folder}/typo.db`)).toBe(false)
+  })
+
+  it('refuses a database without tables of Kerja, and one of a newer version', async () => {
+    const other = openHandle(`${project.folder}/other.db`)
+    other.exec('CREATE TABLE users (id INTEGER)')
+    other.close()
+    const empty = await move('--from', 'sqlite:other.db', '--to', 'sqlite:x.db')
+    expect(empty).toMatchObject({ code: 3, stderr: expect.stringMatching(/STORE_NOT_FOUND.*no tables of Kerja/) })
+    const newer = openHandle(from)
+    newer.exec("INSERT INTO kerja_migrations (version, name, applied_at) VALUES (99, 'from the future', 0)")
+    newer.close()
+    const refused = await move('--from', 'sqlite:old.db', '--to', 'sqlite:x.db')
+    expect(refused).toMatchObject({ code: 4, stderr: expect.stringMatching(/STORE_VERSION.*Update the kerja package/) })
+    const target = await move('--from', at('new.db'), '--to', 'sqlite:old.db')
+    expect(target).toMatchObject({ code: 4, stderr: expect.stringMatching(/STORE_VERSION.*Update the kerja package/) })
+  })
+})
