@@ -204,7 +204,7 @@ function checkRecovery({ entries, kills, outages, workUntil, report }) {
     if (limit > workUntil || (outages[index + 1]?.startedAt ?? Number.POSITIVE_INFINITY) < limit) continue
     for (const [process, { upAt, starts }] of workers) {
       if (upAt > startedAt || (killedAt.get(process) ?? Number.POSITIVE_INFINITY) < limit) continue
-      const next = Math.min(...starts.filter((at) => at >= endedAt))
+      const next = starts.find((at) => at >= endedAt) ?? Number.POSITIVE_INFINITY
       took.push(next - endedAt)
       if (next > limit) report('V2 a worker did not claim again in time after the store was back', { process, endedAt, ms: next - endedAt })
     }

@@ -35,8 +35,10 @@ export async function runChaos({ backend, jobs, workers, producers, killEveryMs,
     const progress = report(crew, store, log)
     const share = Math.ceil(jobs / producers)
     const shares = Array.from({ length: producers }, (_, index) => ({ from: index * share, to: Math.min(jobs, (index + 1) * share), callers: 50 }))
+    let workUntil
     try {
       await Promise.race([Promise.all(shares.map((each) => crew.produce(each))), crew.failed, ...faults.map(({ failed }) => failed)])
+      workUntil = Date.now()
       // However quick the work was, each fault is to strike.
       await Promise.all(faults.map(({ struck }) => struck))
       // Faults go on for a while after the last acknowledgement, so that they also hit the end of the line.
@@ -45,7 +47,6 @@ export async function runChaos({ backend, jobs, workers, producers, killEveryMs,
       await Promise.all(faults.map((fault) => fault.stop()))
       clearInterval(progress)
     }
-    const workUntil = Math.max(...readJournals(folder).map(({ type, at }) => (type === 'acked' ? at : 0)))
     await kerja.schedules.pause(SCHEDULE)
     const endAt = await nextTick(kerja)
     await Promise.race([untilEnded(kerja, log), crew.failed])
