@@ -62,8 +62,14 @@ describe('kerja move', () => {
     const running = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db'), '--json'], { cwd: project.folder })
     const looking = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db')], { cwd: project.folder })
     await looking.until(/jobs {2}\d+%/)
+    // Neither can come to its end before it is told to stop.
+    const lock = openHandle(`${project.folder}/elsewhere.db`)
+    lock.exec('PRAGMA busy_timeout = 5000')
+    lock.exec('BEGIN IMMEDIATE')
     running.kill('SIGINT')
     looking.kill('SIGTERM')
+    lock.exec('COMMIT')
+    lock.close()
     const [stopped, other] = [await running.ended, await looking.ended]
     expect([stopped.code, other.code]).toEqual([1, 1])
     expect(JSON.parse(stopped.stdout)).toMatchObject({ done: false, stopped: true })
