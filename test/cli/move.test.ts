@@ -1,6 +1,7 @@
 // `kerja move`: what it prints, its exit codes, and what it refuses.
 import { existsSync } from 'node:fs'
 import { defineJob, defineSchedule, Kerja, type } from 'kerja'
+import { sqlite } from 'kerja/sqlite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openHandle } from '../sqlite/support.js'
 import { newSchema, postgresUrl, withClient } from '../support/postgres.js'
@@ -57,32 +58,43 @@ describe('kerja move', () => {
     expect(again).toMatchObject({ done: true, dryRun: false, jobs: { moved: 0 }, stopped: false, running: 0, refusals: [] })
   })
 
-  it('ends with 1 when it is stopped, and goes on when begun again', async () => {
-    await fill(at('many.db'), 12_000)
-    const running = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db'), '--json'], { cwd: project.folder })
-    const looking = start(['move', '--from', at('many.db'), '--to', at('elsewhere.db')], { cwd: project.folder })
-    await looking.until(/jobs {2}\d+%/)
-    // Neither can come to its end before it is told to stop.
-    const lock = openHandle(`${project.folder}/elsewhere.db`)
-    lock.exec('PRAGMA busy_timeout = 5000')
-    lock.exec('BEGIN IMMEDIATE')
-    running.kill('SIGINT')
-    looking.kill('SIGTERM')
-    lock.exec('COMMIT')
-    lock.close()
-    const [stopped, other] = [await running.ended, await looking.ended]
-    expect([stopped.code, other.code]).toEqual([1, 1])
-    expect(JSON.parse(stopped.stdout)).toMatchObject({ done: false, stopped: true })
-    expect(other.stdout).toMatch(/Run it again: it goes on where it was/)
-    const rest = await json<MoveJson>(['move', '--from', at('many.db'), '--to', at('elsewhere.db')])
-    expect([rest.done, rest.keys]).toEqual([true, 6_000])
-    const status = await json<{ queues: readonly { queue: string; counts: { available: number }; countCap: number }[] }>([
-      'status',
-      '--backend',
-      at('many.db'),
-    ])
-    expect(status.queues.map(({ counts }) => counts.available)).toEqual([0])
-  })
+  it('ends with 1 when it is stopped or a job still runs, and goes on when begun again', async () => {
+    await fill(at('busy.db'), 300)
+    const old = sqlite(`${project.folder}/busy.db`)
+    onTestFinished(() => old.close())
+    await old.coordination.resumeQueue('mail')
+    const workerId = 'a worker that is busy'
+    const served = { queues: ['mail'], kinds: [{ kind: 'mail.welcome', version: 1 }], schedules: [] }
+    await old.coordination.registerWorker({
+      id: workerId,
+      name: workerId,
+      host: 'here',
+      pid: process.pid,
+      version: '0.0.0',
+      ...served,
+      concurrency: 1,
+      leaseMs: 600_000,
+    })
+    const kinds = [{ kind: 'mail.welcome', version: 1, leaseMs: null }]
+    const { jobs } = await old.queue.claim({ workerId, limit: 1, queues: new Map([['mail', 1]]), kinds, alone: false, expiredRetentionMs: 1_000 })
+    const args = ['move', '--from', at('busy.db'), '--to', at('elsewhere.db')]
+    const unfinished = await json<MoveJson>(args)
+    expect(unfinished).toMatchObject({ done: false, stopped: false, running: 1, jobs: { moved: 299 }, keys: 150 })
+
+    // With --wait it does not end by itself while that job runs.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const waiting = start([...args, '--wait', ...(signal === 'SIGINT' ? ['--json'] : [])])
+      await expect.poll(async () => (await old.coordination.workers()).some(({ name }) => name === 'forwarder'), { timeout: 20_000 }).toBe(true)
+      waiting.kill(signal)
+      const { code, stdout } = await waiting.ended
+      expect(code).toBe(1)
+      if (signal === 'SIGINT') expect(JSON.parse(stdout)).toMatchObject({ done: false, stopped: true, running: 1 })
+      else expect(stdout).toMatch(/1 jobs still run at the old store[\s\S]*Run it again: it goes on where it was/)
+    }
+
+    await old.queue.settle(jobs.map(({ jobId, token, handle }) => ({ lease: { jobId, token, handle }, outcome: 'release' })))
+    expect(await json<MoveJson>(args)).toMatchObject({ done: true, running: 0, jobs: { moved: 1 } })
+  }, 60_000)
 
   it.each([
     ['no --to', ['--from', 'sqlite:old.db'], 2, 'USAGE', /--to/],
