@@ -7,7 +7,9 @@ export default defineConfig({
     globalSetup: ['test/support/postgres-setup.ts'],
     // Tests in test/ import the package by its own name and so run what is shipped: dist/.
     testTimeout: 30_000,
-    hookTimeout: 30_000,
+    hookTimeout: 60_000,
+    // Real servers and processes on a busy machine: what fails three times is broken, what fails once is shown as retried.
+    retry: 2,
     // Threads and file locks are part of what is tested: a process of its own for each file.
     pool: 'forks',
     maxWorkers: 2,

@@ -29,7 +29,8 @@ describe.each(BACKENDS)('leases on $name', ({ open }) => {
     const { id } = await stage.kerja.enqueue(job, {})
     await stage.until('job.started', id)
     clock.advance(11_000)
-    expect(await stage.backend.coordination.reapWorkers()).toEqual([formerId])
+    // By this or by the worker's own duty, whichever is first.
+    await stage.backend.coordination.reapWorkers()
     expect(await stage.ended(id)).toMatchObject({ state: 'completed', result: 'second', attempt: 1, crashCount: 1 })
     expect(reasons).toEqual(['LEASE_LOST'])
     expect(worker.id).not.toBe(formerId)
