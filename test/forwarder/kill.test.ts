@@ -65,6 +65,7 @@ it.each([
       const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
       const gone = once(child, 'exit')
       if (after === 'progress') await Promise.race([once(child.stderr, 'data'), gone])
+      // By time on purpose: a kill at an event of ours would never come between two of them.
       await sleep(ms)
       child.kill('SIGKILL')
       const [, signal] = (await gone) as [number | null, string | null]

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Backend, NewJob, Transfer } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
 import { type MoveOptions, type MoveReport, move } from '../../dist/forwarder/move.js'
+import { job } from '../sqlite/support.js'
 import { BACKENDS, type TestBackend } from '../support/backends.js'
 
 /** Every backend to every other, and to another store of its own kind. */
@@ -39,28 +40,7 @@ export const withTransfer = (backend: Backend, change: (transfer: Transfer) => P
   transfer: { ...backend.transfer, ...change(backend.transfer) },
 })
 
-export function newJob(overrides: Partial<NewJob> = {}): NewJob {
-  return {
-    id: randomUUID(),
-    kind: 'test.move',
-    version: 1,
-    queue: 'default',
-    priority: 2,
-    payload: '{}',
-    delayMs: 0,
-    runAt: null,
-    maxAttempts: 3,
-    giveUpAfterMs: null,
-    startWithinMs: null,
-    group: null,
-    tags: [],
-    idempotency: null,
-    unique: null,
-    parentId: null,
-    tick: null,
-    ...overrides,
-  }
-}
+export const newJob = (overrides: Partial<NewJob> = {}): NewJob => job({ kind: 'test.move', maxAttempts: 3, ...overrides })
 
 export async function push(backend: Backend, count: number, overrides: Partial<NewJob> = {}): Promise<string[]> {
   const jobs = Array.from({ length: count }, () => newJob(overrides))

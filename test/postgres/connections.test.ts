@@ -55,6 +55,7 @@ describe('a connection', () => {
     await withClient(async (client) => {
       await client.query(`BEGIN; LOCK TABLE ${schema}.workers`)
       const call = backend.coordination.workers()
+      // Longer than the watchdog waits before it asks the server, whose time it is.
       await client.query('SELECT pg_sleep(4)')
       await client.query('COMMIT')
       expect(await codeOf(call)).toBe('done')

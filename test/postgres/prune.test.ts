@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { createManualClock, type ManualClock, type NewJob } from 'kerja/backend'
 import { describe, expect, it } from 'vitest'
+import { job } from '../sqlite/support.js'
 import { newSchema, temporaryPostgres, withClient } from '../support/postgres.js'
 
 const DAY = 86_400_000
@@ -14,25 +15,7 @@ function idAt(at: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-8${rest.slice(3, 6)}-${rest.slice(6, 16)}00`
 }
 
-const jobAt = (at: number): NewJob => ({
-  id: idAt(at),
-  kind: 'pruned',
-  version: 1,
-  queue: 'default',
-  priority: 2,
-  payload: '1',
-  delayMs: 0,
-  runAt: null,
-  maxAttempts: 1,
-  giveUpAfterMs: null,
-  startWithinMs: null,
-  group: null,
-  tags: [],
-  idempotency: null,
-  unique: null,
-  parentId: null,
-  tick: null,
-})
+const jobAt = (at: number): NewJob => job({ id: idAt(at), kind: 'pruned', payload: '1', maxAttempts: 1 })
 
 async function openAt(clock: ManualClock) {
   const schema = newSchema()

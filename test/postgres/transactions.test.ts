@@ -49,6 +49,7 @@ describe('in a transaction of the caller', () => {
     await withClient(async (client) => {
       await client.query('BEGIN')
       await backend.queue.push([job()], { tx: client })
+      // Nothing tells of a wake-up that does not come: several looks of the watch fit into this.
       await client.query('SELECT pg_sleep(0.2)')
       expect(heardAt).toBe(0)
       const committedAt = performance.now()

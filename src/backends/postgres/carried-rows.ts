@@ -3,9 +3,9 @@ import type { AttemptRecord } from '../../contract/job.js'
 import type { CarriedJob, StandingKey } from '../../contract/transfer.js'
 import type { PriorityRank } from '../../core/state.js'
 import type { Lane } from './lanes.js'
-import { CANCELLED, COMPLETED, decodeFailure, decodeTags, decodeTick, encodeTags, FAILED, HELD, READY } from './rows.js'
+import { type AttemptRow, attemptOf, CANCELLED, COMPLETED, decodeFailure, decodeTags, decodeTick, encodeTags, FAILED, HELD, READY } from './rows.js'
 import type { Handle } from './settle.js'
-import { decodeText, encodeNullable, encodeText } from './text.js'
+import { decodeNullable, decodeText, encodeNullable, encodeText } from './text.js'
 
 /** See `carried_1`. */
 export type CarriedRow = readonly [
@@ -42,20 +42,9 @@ export type CarriedRow = readonly [
   keys: string | null,
 ]
 
-type Attempt = readonly [
-  attempt: number,
-  token: number,
-  worker: string | null,
-  startedAt: number,
-  endedAt: number,
-  outcome: AttemptRecord['outcome'],
-  failure: string | null,
-]
 type Key = readonly [kind: string, key: string, payloadHash: string, expiresAt: number]
 
 const LIVE = 2
-
-const decodeNullable = (text: string | null): string | null => (text === null ? null : decodeText(text))
 
 export function carriedOf(row: CarriedRow, [, queue, kind, version]: Lane): CarriedJob {
   const [seq, jobId, , priority, state, runAt, token, attempt, maxAttempts, crashCount, retrying, createdAt, claimedAt] = row
@@ -91,18 +80,7 @@ export function carriedOf(row: CarriedRow, [, queue, kind, version]: Lane): Carr
   }
 }
 
-const attemptsOf = (json: string | null): readonly AttemptRecord[] =>
-  json === null
-    ? []
-    : (JSON.parse(json) as Attempt[]).map(([attempt, token, workerId, startedAt, endedAt, outcome, failure]) => ({
-        attempt,
-        token,
-        workerId,
-        startedAt,
-        endedAt,
-        outcome,
-        failure: decodeFailure(failure),
-      }))
+const attemptsOf = (json: string | null): readonly AttemptRecord[] => (json === null ? [] : (JSON.parse(json) as AttemptRow[]).map(attemptOf))
 
 const keysOf = (json: string | null, jobId: string): readonly StandingKey[] =>
   json === null
@@ -168,7 +146,7 @@ export function givenOf(job: CarriedJob, lane: number): Readonly<Record<string, 
   }
 }
 
-const attemptItem = ({ attempt, token, workerId, startedAt, endedAt, outcome, failure }: AttemptRecord): Attempt => [
+const attemptItem = ({ attempt, token, workerId, startedAt, endedAt, outcome, failure }: AttemptRecord): AttemptRow => [
   attempt,
   token,
   workerId,

@@ -114,6 +114,7 @@ function createSession(client: PgClient, location: string, deadlineMs: number): 
       client.query({ text, values: values as unknown[], rowMode: 'array' }).then(
         ({ rows }) => {
           settle()
+          // The library's types know nothing of rows as arrays.
           resolve(rows as unknown as Row[])
         },
         (error: unknown) => {
@@ -149,6 +150,7 @@ function createSession(client: PgClient, location: string, deadlineMs: number): 
       pid = ownPid
       serverVersion = version
       // A pooler hands out keys of its own making where the server names its process.
+      // The library's types do not tell of it.
       direct = (client as unknown as { readonly processID: number | null }).processID === ownPid
       if (readOnly) throw Object.assign(new Error('the node takes no writes'), { severity: 'FATAL', code: '25006' })
       // A pooler refuses settings at the start of a connection and mixes them up later.

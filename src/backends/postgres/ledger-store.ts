@@ -1,10 +1,10 @@
 /** The ledger: what is remembered of jobs, what runs record, and what people do to jobs. */
-import type { AttemptRecord, LogLine } from '../../contract/job.js'
+import type { LogLine } from '../../contract/job.js'
 import type { ChangeResult, Ledger } from '../../contract/ledger.js'
 import { createLaneHolds } from './lane-holds.js'
 import { createLanes } from './lanes.js'
 import { createList } from './list.js'
-import { decodeFailure, endedRecords, liveRecords, type RecordRow, recordOf } from './rows.js'
+import { type AttemptRow, attemptOf, endedRecords, liveRecords, type RecordRow, recordOf } from './rows.js'
 import type { Session } from './session.js'
 import { seqOf } from './settle.js'
 import { createStats } from './stats.js'
@@ -15,16 +15,6 @@ export interface LedgerHooks {
   /** Jobs waiting for long went to the front, where claims of this process may not look at once. */
   readonly moved?: () => void
 }
-
-type AttemptRow = readonly [
-  attempt: number,
-  token: number,
-  worker: string | null,
-  startedAt: number,
-  endedAt: number,
-  outcome: AttemptRecord['outcome'],
-  failure: string | null,
-]
 
 export function createLedger(session: Session, hooks: LedgerHooks): Ledger {
   const lanes = createLanes(session)
@@ -63,15 +53,7 @@ function createReads(session: Session, holds: ReturnType<typeof createLaneHolds>
         `SELECT attempt, token, worker, started_at, ended_at, outcome, failure FROM ${schema}.attempts WHERE seq = ${seqSql} ORDER BY token`,
         [id],
       )
-      return rows.map(([attempt, token, workerId, startedAt, endedAt, outcome, failure]) => ({
-        attempt,
-        token,
-        workerId,
-        startedAt,
-        endedAt,
-        outcome,
-        failure: decodeFailure(failure),
-      }))
+      return rows.map(attemptOf)
     },
     async logs(id, { limit, after }) {
       if (!UUID.test(id)) return { lines: [], next: after }

@@ -1,7 +1,7 @@
 /** How jobs stand in the tables: the state numbers, and rows back into records. */
-import type { JobFailure, JobRecord } from '../../contract/job.js'
+import type { AttemptRecord, JobFailure, JobRecord } from '../../contract/job.js'
 import { type HoldReason, type JobState, type PriorityRank, SUSPECT_CRASH_COUNT, waitingState } from '../../core/state.js'
-import { decodeText } from './text.js'
+import { decodeNullable, decodeText } from './text.js'
 
 export const READY = 0
 export const RUNNING = 1
@@ -129,4 +129,22 @@ export function recordOf(row: RecordRow, lane: LaneFacts, now: number): JobRecor
   }
 }
 
-const decodeNullable = (text: string | null): string | null => (text === null ? null : decodeText(text))
+export type AttemptRow = readonly [
+  attempt: number,
+  token: number,
+  worker: string | null,
+  startedAt: number,
+  endedAt: number,
+  outcome: AttemptRecord['outcome'],
+  failure: string | null,
+]
+
+export const attemptOf = ([attempt, token, workerId, startedAt, endedAt, outcome, failure]: AttemptRow): AttemptRecord => ({
+  attempt,
+  token,
+  workerId,
+  startedAt,
+  endedAt,
+  outcome,
+  failure: decodeFailure(failure),
+})

@@ -14,6 +14,7 @@ const isPlain = (text: string): boolean =>
 
 export const encodeText = (text: string): string => (isPlain(text) ? text : MARK + JSON.stringify(text))
 export const decodeText = (text: string): string => (text.charCodeAt(0) === 1 ? (JSON.parse(text.slice(1)) as string) : text)
+export const decodeNullable = (text: string | null): string | null => (text === null ? null : decodeText(text))
 export const encodeNullable = (text: string | null): string | null => (text === null ? null : encodeText(text))
 
 /** A list of numbers as the text of an SQL array. */

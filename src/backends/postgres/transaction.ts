@@ -107,6 +107,7 @@ function sessionIn(execute: ExecuteSql, { schema, now, close }: Session, locatio
   let tail: Promise<unknown> = Promise.resolve()
   async function run<Row extends readonly unknown[]>(text: string): Promise<Row[]> {
     try {
+      // The caller of `query` says which columns it asked for.
       return textsOf(await execute(wrap(text))).map((row) => Object.values(JSON.parse(row) as object) as unknown as Row)
     } catch (error) {
       throw callersFault(error, location)

@@ -43,6 +43,11 @@ export function createEnded({ connection }: StoreContext): Ended {
     else entry[2] += more
   }
 
+  function forget(): void {
+    noted = new Map()
+    counted.clear()
+  }
+
   return {
     add(lane, state, seqs, pruneAt) {
       count(lane, state, seqs.length)
@@ -55,12 +60,9 @@ export function createEnded({ connection }: StoreContext): Ended {
     flush() {
       for (const [pruneAt, seqs] of noted) addBatch.run(pruneAt, JSON.stringify(seqs))
       for (const entry of counted.values()) addCount.run(...entry)
-      this.forget()
+      forget()
     },
-    forget() {
-      noted = new Map()
-      counted.clear()
-    },
+    forget,
     anyPast: (now) => past.row(now) !== undefined,
     takePast(now, limit) {
       const [id, json] = past.row(now) ?? [0, '[]']

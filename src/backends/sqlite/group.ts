@@ -30,7 +30,7 @@ export interface GroupEffects {
 export type TakeMore = (group: readonly Call[], mayJoin: (call: Call) => boolean) => readonly Call[]
 
 export interface Groups {
-  run(calls: readonly Call[], more?: TakeMore): void
+  run(calls: readonly Call[], more: TakeMore): void
   /** Cuts the journal if it has outgrown its limit. */
   trim(): void
   close(): void
@@ -98,7 +98,7 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
     return calls.flatMap((call) => commit([call], takeNone))
   }
 
-  function run(calls: readonly Call[], more: TakeMore = takeNone): void {
+  function run(calls: readonly Call[], more: TakeMore): void {
     // A plan must not open the store: opening applies it.
     for (const call of calls) if (call.name === 'plan') send([attempt(call, () => planMigrations(config))])
     const asked = calls.filter(({ name }) => name !== 'plan')

@@ -1,4 +1,4 @@
-/** The first schema. Every index beside the ids is partial, so that a job is in one small index at a time. */
+/** The first schema. Every index of `kerja_jobs` is partial, so that a job is in one small index at a time. */
 
 /**
  * A job is two rows under one number. `kerja_jobs` holds what changes when it is claimed and settled: narrow rows, so that a commit of a
