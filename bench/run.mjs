@@ -110,7 +110,7 @@ async function openSurroundings(contenders) {
       (servers) => servers.close(),
       () => undefined,
     )
-    removeFolder(folder)
+    await removeFolder(folder)
   }
   const interrupted = async (signal) => {
     log(`interrupted by ${signal}: what was not finished is missing from the results`)

@@ -1,4 +1,6 @@
 /** Clocks, and meters of what a measurement spends. */
+import { readFileSync } from 'node:fs'
+
 const MICROSECONDS = 1_000_000
 
 /** Wall-clock ms with a fraction: comparable between processes of one machine. */
@@ -41,7 +43,13 @@ export function costPerJob({ client, server, walBytes }, count) {
 /** Of this process, now. */
 export const residentMiB = () => process.memoryUsage.rss() / 2 ** 20
 
-/** Of this process, ever. */
-export const residentMiBMax = () => process.resourceUsage().maxRSS / 1024
+/**
+ * Of this process, ever. On Linux from `VmHWM`, which begins anew with the program; `ru_maxrss` keeps what the parent had before `exec` (getrusage(2), proc(5)).
+ */
+export function residentMiBMax() {
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return Number(kibibytes) / 1024
+}
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

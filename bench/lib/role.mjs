@@ -6,7 +6,8 @@ import { openMailbox } from './mailbox.mjs'
 const ENTRY = fileURLToPath(new URL('./child.mjs', import.meta.url))
 
 /**
- * Runs `roles[role]` of the scenario, or its `run`, with `args`. `result` resolves with what it returns and rejects when it fails.
+ * Runs `roles[role]` of the scenario, or its `run`, with `args`. `result` resolves with what it returns, once its process is gone and no longer takes CPU
+ * or writes, and rejects when it fails.
  * `kill()` ends the process as a power cut would.
  */
 export function startRole(scenario, role, args, { env = {}, execPath = process.execPath } = {}) {
@@ -19,10 +20,12 @@ export function startRole(scenario, role, args, { env = {}, execPath = process.e
   })
   const mailbox = openMailbox(child)
   const result = new Promise((resolve, reject) => {
-    mailbox.receive('result').then(resolve)
+    const exited = new Promise((gone) => child.once('exit', (code, signal) => gone(signal ?? code)))
+    mailbox.receive('result').then((value) => exited.then(() => resolve(value)))
     mailbox.receive('failure').then((stack) => reject(new Error(`${scenario}, ${role}: ${stack}`)))
     child.once('error', reject)
-    child.once('exit', (code, signal) => reject(new Error(`${scenario}, ${role} ended with ${signal ?? code} before its result`)))
+    // Node hands over every message of a child before it tells that the channel is closed.
+    child.once('close', () => exited.then((how) => reject(new Error(`${scenario}, ${role} ended with ${how} before its result`))))
   })
   // A part that is killed on purpose has no result; whoever needs one awaits this and sees the rejection.
   result.catch(() => undefined)

@@ -1,5 +1,6 @@
 /** Where a run keeps its stores: on the disk of the repository, since a temporary folder may be in memory, where an fsync costs nothing. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const DATA = fileURLToPath(new URL('../../.data/', import.meta.url))
@@ -9,7 +10,17 @@ export function makeRunFolder() {
   return mkdtempSync(`${DATA}run-`)
 }
 
-/** Retries, since a process that was just ended may still be writing. */
-export function removeFolder(folder) {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+/**
+ * Again while a process that was just killed still creates files: the retries of `rmSync` itself do not look into the folder anew.
+ */
+export async function removeFolder(folder) {
+  for (let left = 10; ; left -= 1) {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+      return
+    } catch (error) {
+      if (left === 0) throw error
+      await setTimeout(100)
+    }
+  }
 }

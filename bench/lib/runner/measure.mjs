@@ -33,7 +33,7 @@ async function measureOnce({ scenario, key, contender, size, servers, folder }) 
     return await withTimeout(part, scenario.timeoutMs ?? TIMEOUT_MS, `${scenario.name}, ${contender.label}`)
   } finally {
     await server?.clean()
-    removeFolder(store)
+    await removeFolder(store)
   }
 }
 
