@@ -2,6 +2,7 @@
  * What a backend is: four parts, each batch-shaped and storage-neutral. docs/backend-contract.md is the specification, with how each
  * method is done on SQLite, PostgreSQL, RabbitMQ and SQS. Backends hold no policy and no telemetry.
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { Capabilities } from './capabilities.js'
 import type { Coordination } from './coordination.js'
 import type { ClaimedJob, LeaseRef, NewJob, PushResult, Settlement, SettleResult } from './job.js'
@@ -58,7 +59,7 @@ export interface Queue {
   expire(request: { readonly limit: number; readonly retentionMs: number }): Promise<number>
   /** Calls back when work may have arrived or a job may have changed. Hints only: any may be lost, polling bounds the loss. Returns the way to stop. */
   listen(listener: WakeListener): () => void
-  /** How the lease thread renews. */
+  /** How leases are renewed beside the main thread. */
   readonly heartbeat: HeartbeatSource
 }
 
@@ -121,11 +122,17 @@ export interface WakeListener {
 }
 
 /**
- * The lease thread imports `module` and calls its `openHeartbeat(config, workerId)`. `inline` backends live in one process: their
+ * A thread beside the main one imports `module` and calls its `openHeartbeat(config, workerId)`: a lease thread, or, with `host`, one that the backend has
+ * anyway. `host` has that thread import `runner` and call its `runBeats(port, data)`; the port is transferred, and closes if the thread ends. `inline` backends live in one process: their
  * heartbeat runs on the main thread, since their leases die with it.
  */
 export type HeartbeatSource =
-  | { readonly kind: 'thread'; readonly module: string; readonly config: unknown }
+  | {
+      readonly kind: 'thread'
+      readonly module: string
+      readonly config: unknown
+      readonly host?: (runner: string, port: MessagePort, data: unknown) => void
+    }
   | { readonly kind: 'inline'; readonly open: (workerId: string) => HeartbeatConnection }
 
 export interface HeartbeatModule {

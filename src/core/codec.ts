@@ -147,7 +147,7 @@ function writeRecord(record: Record<string, unknown>, walk: Walk): string {
     const member = write(record[key], walk)
     if (member === undefined) continue
     if (written === 0) firstKey = key
-    text += written === 0 ? `${take(quoted(key), walk)}:${member}` : `,${take(quoted(key), walk)}:${member}`
+    text += written === 0 ? `${take(quotedKey(key), walk)}:${member}` : `,${take(quotedKey(key), walk)}:${member}`
     written += 1
   }
   walk.depth = level
@@ -196,6 +196,19 @@ function take(text: string, walk: Walk): string {
 
 /** Twice as fast as JSON.stringify for the short plain text that most keys and values are. */
 const quoted = (text: string): string => (text.length < PLAIN_CHARACTERS_MAX && PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text))
+
+/** The keys of payloads come again and again. */
+const quotedKeys = new Map<string, string>()
+const QUOTED_KEYS_MAX = 1_000
+
+function quotedKey(key: string): string {
+  let text = quotedKeys.get(key)
+  if (text === undefined) {
+    text = quoted(key)
+    if (quotedKeys.size < QUOTED_KEYS_MAX && key.length < PLAIN_CHARACTERS_MAX) quotedKeys.set(key, text)
+  }
+  return text
+}
 
 const refuse = (walk: Walk, found: string): KerjaError => lossyError(walk.what, walk.path.slice(0, walk.depth), found)
 

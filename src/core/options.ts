@@ -60,7 +60,7 @@ export const DEFAULTS = Object.freeze({
     pollMs: second,
     /** A worker of at least 8 slots claims ahead as many rounds of slots as it runs in this time by the mean of its handlers: none when they take longer. */
     prefetchRunMsMax: 2,
-    prefetchRoundsMax: 4,
+    prefetchRoundsMax: 8,
     prefetchJobsMax: 1_000,
     /** A job claimed ahead that has waited this long for a slot is given back. */
     prefetchWaitMs: 100,

@@ -1,12 +1,12 @@
 /**
- * Keeps this worker's leases: starts the lease thread (or an inline heartbeat), compares what the store says is held with what runs here,
+ * Keeps this worker's leases: has them renewed beside the main thread (or by an inline heartbeat), compares what the store says is held with what runs here,
  * and reports what is gone. States: starting → beating → stopped. A crash leaves nothing to undo: the store sees the beats end.
  */
-import { Worker as Thread } from 'node:worker_threads'
+import { MessageChannel, Worker as Thread } from 'node:worker_threads'
 import type { BeatResult, HeartbeatConnection, HeartbeatSource } from '../contract/backend.js'
 import { toJobFailure } from '../core/failure.js'
 import { ERROR_CODES, KerjaError, type KerjaErrorCode } from '../errors.js'
-import type { LeaseThreadData, LeaseThreadMessage } from './lease-thread.js'
+import type { BeatsData, BeatsMessage } from './beats.js'
 import { monotonicMs } from './monotonic.js'
 
 export interface LeaseKeeperOptions {
@@ -66,52 +66,79 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   }
 }
 
+type ThreadSource = Extract<HeartbeatSource, { readonly kind: 'thread' }>
 type Beater = Pick<LeaseKeeper, 'start' | 'beatNow' | 'stop'>
 
-function threadBeater(source: Extract<HeartbeatSource, { kind: 'thread' }>, options: LeaseKeeperOptions, lastBeat: SharedArrayBuffer): Beater {
-  let thread: Thread | undefined
-  let exited: Promise<unknown> | undefined
+/** The way to whoever beats beside the main thread. */
+interface Line {
+  readonly port: {
+    on(event: 'message', listener: (message: BeatsMessage) => void): unknown
+    postMessage(message: 'stop' | 'beat'): void
+  }
+  /** Resolves with what is known of it when nobody beats any more. */
+  readonly ended: Promise<Error | string>
+  cut(): void
+}
+
+function startThread(data: BeatsData): Line {
+  const thread = new Thread(new URL('./lease-thread.js', import.meta.url), { workerData: data, name: 'kerja-lease', resourceLimits: THREAD_LIMITS })
+  let failure: Error | undefined
+  thread.once('error', (error) => {
+    failure = error
+  })
+  return {
+    port: thread,
+    ended: new Promise((resolve) => thread.once('exit', (code) => resolve(failure ?? `it ended with code ${code}`))),
+    cut: () => void thread.terminate(),
+  }
+}
+
+function startHosted(host: NonNullable<ThreadSource['host']>, data: BeatsData): Line {
+  const { port1, port2 } = new MessageChannel()
+  host(new URL('./beats.js', import.meta.url).href, port2, data)
+  return {
+    port: port1,
+    ended: new Promise((resolve) => port1.once('close', () => resolve('the thread of the backend ended'))),
+    cut: () => port1.close(),
+  }
+}
+
+function threadBeater({ module, config, host }: ThreadSource, options: LeaseKeeperOptions, lastBeat: SharedArrayBuffer): Beater {
+  let line: Line | undefined
+  let ended: Promise<void> | undefined
   let stopping = false
   const launch = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const data: LeaseThreadData = {
-        module: source.module,
-        config: source.config,
-        workerId: options.workerId,
-        heartbeatMs: options.heartbeatMs,
-        lastBeat,
-      }
-      const started = new Thread(new URL('./lease-thread.js', import.meta.url), {
-        workerData: data,
-        name: 'kerja-lease',
-        resourceLimits: THREAD_LIMITS,
-      })
-      thread = started
+      const { workerId, heartbeatMs } = options
+      const data: BeatsData = { module, config, workerId, heartbeatMs, lastBeat }
+      const started = host === undefined ? startThread(data) : startHosted(host, data)
+      line = started
       let failure: Error | undefined
-      exited = new Promise((done) => started.once('exit', done))
-      started.on('message', (message: LeaseThreadMessage) => {
+      started.port.on('message', (message: BeatsMessage) => {
         if (message.type === 'trouble') return options.onTrouble(message.message)
+        if (message.type === 'failed') {
+          failure = withItsClass(Object.assign(new Error(message.message), { code: message.code }))
+          return
+        }
         resolve()
         options.onBeat(message.result, message.startedAtMs)
       })
-      started.once('error', (error) => {
-        failure = withItsClass(error)
-      })
-      started.once('exit', (code) => {
-        reject(failure ?? new KerjaError('BACKEND_UNAVAILABLE', `The lease thread ended with code ${code} before its first beat.`))
-        // A thread that dies is not restarted under leases it may have lost.
-        if (!stopping) options.onStale(`the lease thread died: ${failure?.message ?? `it ended with code ${code}`}`, true)
+      ended = started.ended.then((how) => {
+        const error = failure ?? (typeof how === 'string' ? undefined : withItsClass(how))
+        reject(error ?? new KerjaError('BACKEND_UNAVAILABLE', `Renewing leases ended before its first beat: ${how}.`))
+        // It is not begun again under leases that may have been lost.
+        if (!stopping) options.onStale(`renewing leases ended: ${error?.message ?? how}`, true)
       })
     })
   return {
     start: launch,
-    beatNow: () => thread?.postMessage('beat'),
+    beatNow: () => line?.port.postMessage('beat'),
     async stop() {
       stopping = true
-      thread?.postMessage('stop')
-      // Its connection may hang; without the thread there are no beats, which is what matters.
-      const timer = setTimeout(() => void thread?.terminate(), STOP_MS_MAX)
-      await exited
+      line?.port.postMessage('stop')
+      // Its connection may hang; when nobody hears it there are no beats, which is what matters.
+      const timer = setTimeout(() => line?.cut(), STOP_MS_MAX)
+      await ended
       clearTimeout(timer)
     },
   }

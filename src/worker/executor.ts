@@ -13,12 +13,12 @@ import type { Outcome } from '../core/outcome.js'
 import type { Handler } from '../define/definition.js'
 import { KerjaError, LeaseLostError } from '../errors.js'
 import { monotonicMs } from '../lease/monotonic.js'
-import type { Active } from './active.js'
+import { type Active, ActiveRuns } from './active.js'
 import { Run, type RunServices } from './context.js'
 import { createJudge, type Judge, type JudgeOptions } from './judge.js'
 import { parsePayload } from './payload.js'
 import type { Settler } from './settler.js'
-import { startTimer } from './timer.js'
+import { startTimer, stopTimer } from './timer.js'
 import { isThenable, outcomeOf } from './values.js'
 
 export interface ExecutorOptions extends JudgeOptions {
@@ -35,7 +35,7 @@ export class Executor {
   readonly #judge: Judge
   readonly #known: ReadonlyMap<string, { readonly handler: Handler; readonly services: RunServices }>
   // Not by job: one whose lease was lost may run here a second time while its first handler has not ended.
-  readonly #active = new Set<Active>()
+  readonly #active = new ActiveRuns()
   #overrunCount = 0
   #unendedCount = 0
 
@@ -55,7 +55,7 @@ export class Executor {
     const known = this.#known.get(job.kind)
     if (known === undefined) throw new KerjaError('HANDLER_INVALID', `The backend handed out kind '${job.kind}', which this worker did not ask for.`)
     const run = new Run(job, known.services)
-    const entry: Active = { job, run, claimedAtMs, timer: undefined, startedAtMs: claimedAtMs, settling: false, overrun: false }
+    const entry: Active = { job, run, claimedAtMs, timer: undefined, startedAtMs: claimedAtMs, settling: false, overrun: false, place: 0 }
     this.#active.add(entry)
     void this.#execute(entry, known.handler)
   }
@@ -63,7 +63,7 @@ export class Executor {
   /** Compares with what the store says is held; aborts what is lost or to be cancelled. */
   compare(result: BeatResult, askedAtMs: number): void {
     const held = new Map(result.held.map((claim) => [claim.jobId, claim]))
-    for (const { job, run, claimedAtMs, settling } of this.#active) {
+    for (const { job, run, claimedAtMs, settling } of this.#active.all()) {
       if (claimedAtMs > askedAtMs || settling) continue
       const claim = held.get(job.jobId)
       if (claim?.token !== job.token) run.abort(new LeaseLostError(job.jobId, 'its lease ended'))
@@ -73,23 +73,23 @@ export class Executor {
 
   /** Whether this claim runs or is being settled here. */
   has(jobId: string, token: number): boolean {
-    for (const { job } of this.#active) if (job.jobId === jobId && job.token === token) return true
+    for (const { job } of this.#active.all()) if (job.jobId === jobId && job.token === token) return true
     return false
   }
 
   lose(jobId: string, token: number, why: string): void {
-    for (const { job, run, settling } of this.#active) {
+    for (const { job, run, settling } of this.#active.all()) {
       if (job.jobId === jobId && job.token === token && !settling) run.abort(new LeaseLostError(jobId, why))
     }
   }
 
   abortAll(reason: (job: ClaimedJob) => KerjaError): void {
-    for (const { job, run, settling } of this.#active) if (!settling) run.abort(reason(job))
+    for (const { job, run, settling } of this.#active.all()) if (!settling) run.abort(reason(job))
   }
 
   /** Settles every run as released without waiting for its handler, which may go on but can no longer end the job. */
   releaseAll(): void {
-    for (const entry of this.#active) this.#settle(entry, this.#judge.interrupted(entry, 'The worker stopped'))
+    for (const entry of this.#active.all()) this.#settle(entry, this.#judge.interrupted(entry, 'The worker stopped'))
   }
 
   /** One asynchronous frame per run, and an await only where there is a promise: this is the hot path. */
@@ -165,7 +165,7 @@ export class Executor {
     if (entry.settling) return
     entry.settling = true
     entry.run.end()
-    entry.timer?.clear()
+    stopTimer(entry.timer)
     if (entry.overrun) this.#overrunCount -= 1
     if (outcome === null) this.#acknowledged(entry, COMPLETED_BY_HANDLER, 'settled')
     else this.#send(entry, outcome)

@@ -24,7 +24,7 @@ describe('claiming ahead', () => {
   it('is allowed once handlers have shown that they are quick, and no longer when they turn slow', () => {
     const { prefetch, endQuickly } = stage(10)
     expect(prefetch.allowance).toBe(0)
-    endQuickly(50)
+    endQuickly(100)
     expect(prefetch.allowance).toBe(10 * DEFAULTS.worker.prefetchRoundsMax)
     for (let index = 0; index < 200; index += 1) prefetch.ended(DEFAULTS.worker.prefetchRunMsMax / 1.5)
     expect(prefetch.allowance).toBe(10)

@@ -1,19 +1,21 @@
-/** A timer that takes any duration: `setTimeout` fires at once beyond 2^31 - 1 ms (about 24.8 days). */
+/** A timer that takes any duration: `setTimeout` fires at once beyond 2^31 - 1 ms (about 24.8 days). One is made for every run. */
 
 export interface Timer {
-  clear(): void
+  handle: NodeJS.Timeout | undefined
 }
 
 const STEP_MAX_MS = 2 ** 31 - 1
 
 export function startTimer(durationMs: number, fire: () => void): Timer {
-  let leftMs = durationMs
-  let timer: NodeJS.Timeout
-  const next = (): void => {
-    const stepMs = Math.min(leftMs, STEP_MAX_MS)
-    leftMs -= stepMs
-    timer = setTimeout(leftMs > 0 ? next : fire, stepMs)
-  }
-  next()
-  return { clear: () => clearTimeout(timer) }
+  const timer: Timer = { handle: undefined }
+  step(timer, durationMs, fire)
+  return timer
+}
+
+function step(timer: Timer, leftMs: number, fire: () => void): void {
+  timer.handle = leftMs <= STEP_MAX_MS ? setTimeout(fire, leftMs) : setTimeout(step, STEP_MAX_MS, timer, leftMs - STEP_MAX_MS, fire)
+}
+
+export function stopTimer(timer: Timer | undefined): void {
+  clearTimeout(timer?.handle)
 }

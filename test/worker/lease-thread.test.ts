@@ -1,11 +1,16 @@
-/** The thread that renews leases: when it dies, or beats are asked for between times. */
+/** Who renews leases beside the main thread, a thread of its own or one of the backend: when it dies, or beats are asked for between times. */
+import type { Backend, HeartbeatSource } from 'kerja/backend'
 import { defineJob, type } from 'kerja/define'
 import { memory } from 'kerja/memory'
+import { sqlite } from 'kerja/sqlite'
 import { describe, expect, it } from 'vitest'
 // As built: a thread runs no TypeScript.
 import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
+import { temporaryStore } from '../support/backends.js'
 import { withQueue } from '../support/faults.js'
 import { aborted, openStage } from '../support/stage.js'
+
+type ThreadSource = Extract<HeartbeatSource, { readonly kind: 'thread' }>
 
 const job = defineJob({ kind: 'test.job', payload: type<object>() })
 const module = new URL('../support/scripted-heartbeat.mjs', import.meta.url).href
@@ -18,10 +23,19 @@ function script(endAfter: number) {
   return { config: { buffer }, beatCount: () => Atomics.load(cells, 0) }
 }
 
-describe('the lease thread', () => {
+/** A source that is renewed by a thread of its own, and the same for the engine thread of SQLite. */
+const BACKENDS: readonly { readonly name: string; readonly open: (heartbeat: { readonly module: string; readonly config: unknown }) => Backend }[] = [
+  { name: 'a thread of its own', open: (source) => withQueue(memory(), () => ({ heartbeat: { kind: 'thread', ...source } })) },
+  {
+    name: 'the engine thread of SQLite',
+    open: (source) => withQueue(sqlite(temporaryStore()), ({ heartbeat }) => ({ heartbeat: { ...(heartbeat as ThreadSource), ...source } })),
+  },
+]
+
+describe.each(BACKENDS)('leases that are renewed by $name', ({ open }) => {
   it('when it dies the worker aborts its handlers, registers anew and goes on', async () => {
     const { config } = script(1)
-    const stage = openStage(withQueue(memory(), () => ({ heartbeat: { kind: 'thread', module, config } })))
+    const stage = openStage(open({ module, config }))
     const reasons: unknown[] = []
     const worker = await stage.work(
       job.handle(async (_payload, { signal }) => {
@@ -38,13 +52,15 @@ describe('the lease thread', () => {
   })
 
   it('a module that cannot be loaded fails the start', async () => {
-    const stage = openStage(withQueue(memory(), () => ({ heartbeat: { kind: 'thread', module: 'file:///nowhere.mjs', config: {} } })))
+    const stage = openStage(open({ module: 'file:///nowhere.mjs', config: {} }))
     const worker = stage.kerja.worker({ handlers: [job.handle(() => undefined)] })
     await expect(worker.start()).rejects.toThrow('nowhere')
     expect(worker.state).toBe('stopped')
     expect(await stage.kerja.workers.list()).toEqual([])
   })
+})
 
+describe('the lease thread', () => {
   it('a beat that is asked for does not start a second chain of beats', async () => {
     const { config, beatCount } = script(0)
     let onBeat: (() => void) | undefined

@@ -5,8 +5,8 @@ import { BACKENDS } from '../support/backends.js'
 import { gate, openStage, type Stage, turns } from '../support/stage.js'
 
 const CONCURRENCY = 10
-/** The slots, and four rounds of them ahead. */
-const HELD_MAX = 5 * CONCURRENCY
+/** The slots, and eight rounds of them ahead. */
+const HELD_MAX = 9 * CONCURRENCY
 const quick = defineJob({ kind: 'test.quick', payload: type<object>() })
 const slow = defineJob({ kind: 'test.slow', payload: type<object>(), maxAttempts: 2 })
 

@@ -38,7 +38,7 @@ export function createAccept(context: StoreContext, ended: Ended): Accept {
     if (byId.row(job.jobId) !== undefined) return { status: 'duplicate' }
     const winner = job.end === null ? winnerOver(job, now) : null
     const standing = standingOf(job, winner, now)
-    const lane = lanes.idOf(job.queue, job.kind, job.version)
+    const lane = lanes.idOf([job.queue, job.kind, job.version])
     const seq = insert(job, standing, lane)
     if (standing.pruneAt !== null) ended.add(lane, standing.state, [seq], standing.pruneAt)
     for (const key of job.idempotency) acceptKey({ ...key, jobId: winner ?? key.jobId }, job.jobId)

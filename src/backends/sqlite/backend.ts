@@ -12,7 +12,17 @@ import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
 import { type WakeKind, wakePathOf } from './wake.js'
-import { decodeClaim, decodePushResults, encodeJob, encodeLease, encodeSettlement, type WireLane } from './wire.js'
+import {
+  decodeClaim,
+  decodePushResults,
+  decodeSettleResults,
+  encodeJobs,
+  encodeLease,
+  encodeSettlement,
+  laneIdOf,
+  packed,
+  type WireLane,
+} from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
   clock: 'store',
@@ -109,7 +119,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     async push(jobs, options) {
       const engine = use()
       if (options?.tx !== undefined) return pushIn(engine, jobs, options.tx)
-      const pushed = engine.call('push', jobs.map(encodeJob))
+      const pushed = engine.call('push', encodeJobs(jobs))
       // Before the commit: an idle worker of this process then asks in the same turn, and its claim shares the commit with the jobs it finds.
       engine.wake('available')
       return decodePushResults(
@@ -121,12 +131,12 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     async claim(request) {
       const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
       const byId = new Map(lanes.map((lane) => [lane[0], lane]))
-      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(job[3]) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
+      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(laneIdOf(job)) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
       const engine = use()
       if (options?.tx !== undefined) return settleIn(engine, settlements, options.tx)
-      return engine.call('settle', settlements.map(encodeSettlement))
+      return decodeSettleResults(await engine.call('settle', packed(settlements, encodeSettlement)), settlements)
     },
     settleSync: (settlements, { tx }) => settleIn(use(), settlements, tx),
     async lapsed({ limit }) {
@@ -136,7 +146,12 @@ function createQueue(config: StoreConfig, use: Use): Queue {
       return use().call('expire', limit, retentionMs)
     },
     listen: (listener) => use().listen(listener),
-    heartbeat: { kind: 'thread', module: new URL('./heartbeat.js', import.meta.url).href, config },
+    heartbeat: {
+      kind: 'thread',
+      module: new URL('./heartbeat.js', import.meta.url).href,
+      config,
+      host: (runner, port, data) => use().host({ runner, port, data }),
+    },
   }
 }
 
@@ -221,7 +236,7 @@ function createCoordination(use: Use): Coordination {
       return use().call('dueSchedules', limit)
     },
     async fireSchedule(firing) {
-      return use().call('fireSchedule', { ...firing, jobs: firing.jobs.map(encodeJob) })
+      return use().call('fireSchedule', { ...firing, jobs: encodeJobs(firing.jobs) })
     },
   }
 }

@@ -107,7 +107,7 @@ function createUpdate(context: StoreContext): (row: Row, changes: JobChanges) =>
 
   return ([seq, , laneId, createdAt, oldRunAt, oldStartBy], changes) => {
     const [, queue, kind, oldVersion] = lanes.find(laneId)
-    const lane = changes.version === undefined || changes.version === oldVersion ? laneId : lanes.idOf(queue, kind, changes.version)
+    const lane = changes.version === undefined || changes.version === oldVersion ? laneId : lanes.idOf([queue, kind, changes.version])
     const asked = changes.runAt ?? (changes.delayMs === undefined ? undefined : context.now() + changes.delayMs)
     const runAt = asked === undefined ? oldRunAt : Math.ceil(asked)
     // The start limit counts from the run time, so it moves along.

@@ -5,7 +5,7 @@ import type { StoreContext } from './context.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
 import { rangeOf } from './seqs.js'
-import type { ClaimedRow, WireClaim, WireLane } from './wire.js'
+import { laneIdOf, packed, type WireClaim, type WireLane } from './wire.js'
 
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
@@ -36,7 +36,21 @@ interface Candidate {
   readonly open: OpenLane
 }
 
-/** The columns of `ClaimedRow`, in the order that the numbers are given. What few jobs have is one column: each costs where rows enter JavaScript. */
+type ClaimableRow = readonly [
+  seq: number,
+  token: number,
+  attempt: number,
+  maxAttempts: number,
+  crashCount: number,
+  createdAt: number,
+  giveUpAt: number | null,
+  deadline: number | null,
+  id: string,
+  payload: string,
+  extras: string | null,
+]
+
+/** The columns of `ClaimableRow`, in the order that the numbers are given. What few jobs have is one column: each costs where rows enter JavaScript. */
 const READ_COLUMNS = `SELECT j.seq, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, j.deadline, d.id, d.payload,
   CASE WHEN coalesce(d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL THEN NULL
     ELSE json_array(d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END`
@@ -49,8 +63,8 @@ const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attem
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
   const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
-  const read = connection.prepare<ClaimedRow>(READ)
-  const readRange = connection.prepare<ClaimedRow>(READ_RANGE)
+  const read = connection.prepare<ClaimableRow>(READ)
+  const readRange = connection.prepare<ClaimableRow>(READ_RANGE)
   const take = connection.prepare(`${TAKE} seq IN (SELECT value FROM json_each(?))`)
   const takeRange = connection.prepare(`${TAKE} seq BETWEEN ? AND ?`)
   const lanesOf = createOpenLanes(context)
@@ -64,7 +78,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     const next = request.alone ? (slotsFree ? heads.nextSuspectAt(lanes) : null) : heads.nextReadyAt(lanes, now)
     return {
       jobs,
-      lanes: jobs.length === 0 ? [] : lanes.map(({ lane }) => lane),
+      lanes: jobs.length === 0 ? [] : packed(lanes, ({ lane }) => lane),
       claimedAt: now,
       nextDueInMs: next === null ? null : Math.max(0, next - now),
       suspectsWait: heads.anySuspect() && slotsFree && (heads.nextSuspectAt(lanes) ?? now + 1) <= now,
@@ -81,12 +95,12 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     const rows = range === null ? read.rows(JSON.stringify(wanted)) : readRange.rows(...range)
     for (const [index, row] of rows.entries()) {
       const { runAt, open, priority } = candidates[index] as Candidate
-      const [seq, , , , , , , deadline] = row
+      const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, deadline, id, payload, extras] = row
       if (deadline !== null && deadline < now) {
         endLate(seq, now, request.expiredRetentionMs)
         continue
       }
-      claimed.push([row, runAt, priority, open.lane[0]])
+      claimed.push([seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, id, payload, extras, runAt, priority, open.lane[0]])
       const seqs = byLease.get(open.leaseMs)
       if (seqs === undefined) byLease.set(open.leaseMs, [seq])
       else seqs.push(seq)
@@ -116,7 +130,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
         const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
         if (wanted.length === 0) break
         const taken = claimFrom(wanted, request, now)
-        for (const job of taken) spend(left, context.lanes.find(job[3])[1])
+        for (const job of taken) spend(left, context.lanes.find(laneIdOf(job))[1])
         jobs.push(...taken)
         if (taken.length === wanted.length || jobs.length >= request.limit) break
       }

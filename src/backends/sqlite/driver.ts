@@ -60,10 +60,21 @@ export function wrapDatabase(database: RawDatabase, driver: DriverName): Connect
     exec: (sql) => {
       database.exec(sql)
     },
-    prepare: <Columns extends readonly unknown[]>(sql: string) => wrapStatement<Columns>(database.prepare(sql)),
+    prepare: <Columns extends readonly unknown[]>(sql: string) => whenUsed(() => wrapStatement<Columns>(database.prepare(sql))),
     inTransaction: () => inTransaction(database),
     close: () => database.close(),
   }
+}
+
+/** Compiled at the first use, and from then on the statement itself: most processes use few of Kerja's statements. */
+function whenUsed<Columns extends readonly unknown[]>(compile: () => Statement<Columns>): Statement<Columns> {
+  const compiled = (): Statement<Columns> => Object.assign(statement, compile())
+  const statement: Statement<Columns> = {
+    run: (...values) => compiled().run(...values),
+    row: (...values) => compiled().row(...values),
+    rows: (...values) => compiled().rows(...values),
+  }
+  return statement
 }
 
 function wrapStatement<Columns extends readonly unknown[]>(statement: RawStatement): Statement<Columns> {

@@ -13,7 +13,7 @@ import { createListeners } from './listeners.js'
 import type { OperationName, Operations } from './operations.js'
 import type { StoreConfig } from './options.js'
 import type { SweepName, Sweeps } from './sweeps.js'
-import type { ToThread } from './thread.js'
+import type { Guest, ToThread } from './thread.js'
 import type { WakeKind } from './wake.js'
 
 type Asked = Operations & Sweeps & { open: () => { readonly driver: string }; plan: () => readonly MigrationStep[] }
@@ -24,6 +24,8 @@ export interface Engine {
   listen(listener: WakeListener): () => void
   /** Calls this process's listeners. */
   wake(kind: WakeKind): void
+  /** Has the thread run something beside its own work. */
+  host(guest: Guest): void
   close(): Promise<void>
 }
 
@@ -44,12 +46,40 @@ interface FromThread {
 /** What a group leaves behind is garbage at once: a small young generation is enough for it, and the process stays small. */
 const THREAD_LIMITS = Object.freeze({ maxYoungGenerationSizeMb: 2 })
 
+/**
+ * Calls by their number, which is used again once it is answered. Not a Map: one that is filled and emptied without end leaves a chain of old tables,
+ * which keeps answers in memory until a full collection.
+ */
+function createPending() {
+  const calls: (Pending | undefined)[] = []
+  const free: number[] = []
+
+  return {
+    add(call: Pending): number {
+      const id = free.pop() ?? calls.length
+      calls[id] = call
+      return id
+    },
+    take(id: number): Pending | undefined {
+      const call = calls[id]
+      if (call === undefined) return undefined
+      calls[id] = undefined
+      free.push(id)
+      return call
+    },
+    takeAll(): Pending[] {
+      free.length = 0
+      return calls.splice(0).filter((call) => call !== undefined)
+    },
+    isEmpty: () => free.length === calls.length,
+  }
+}
+
 export function createEngine(config: StoreConfig): Engine {
-  const pending = new Map<number, Pending>()
+  const pending = createPending()
   const listeners = createListeners(config.path)
   let thread: Worker | undefined
   let outbox: Call[] = []
-  let lastId = 0
 
   function start(): Worker {
     const started = new Worker(new URL('./thread.js', import.meta.url), {
@@ -78,20 +108,17 @@ export function createEngine(config: StoreConfig): Engine {
   }
 
   function rejectAll(error: KerjaError): void {
-    const rejected = [...pending.values()]
-    pending.clear()
-    for (const { reject } of rejected) reject(error)
+    for (const { reject } of pending.takeAll()) reject(error)
   }
 
   function receive({ replies, available, changed }: FromThread): void {
     for (const [id, value, error] of replies) {
-      const call = pending.get(id)
-      pending.delete(id)
+      const call = pending.take(id)
       if (error === null) call?.resolve(value as never)
       else call?.reject(decodeError(error))
     }
     // An idle Kerja does not keep its process alive.
-    if (pending.size === 0) thread?.unref()
+    if (pending.isEmpty()) thread?.unref()
     if (available) listeners.wake('available')
     if (changed) listeners.wake('changed')
   }
@@ -108,8 +135,7 @@ export function createEngine(config: StoreConfig): Engine {
     } catch {
       // Something in there is not plain data.
       postOneByOne(thread, calls, (id, cause) => {
-        pending.get(id)?.reject(cause)
-        pending.delete(id)
+        pending.take(id)?.reject(cause)
       })
     }
   }
@@ -117,14 +143,17 @@ export function createEngine(config: StoreConfig): Engine {
   return {
     call(name, ...args) {
       return new Promise((resolve, reject) => {
-        lastId += 1
-        pending.set(lastId, { resolve: resolve as (value: never) => void, reject })
-        outbox.push({ id: lastId, name, args })
+        outbox.push({ id: pending.add({ resolve: resolve as (value: never) => void, reject }), name, args })
         if (outbox.length === 1) queueMicrotask(flush)
       })
     },
     listen: listeners.add,
     wake: listeners.wake,
+    host(guest) {
+      flush()
+      thread ??= start()
+      thread.postMessage({ calls: [], guest } satisfies ToThread, [guest.port])
+    },
     async close() {
       listeners.clear()
       // What was asked in this very turn is still answered.

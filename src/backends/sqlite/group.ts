@@ -12,6 +12,7 @@ import { type OperationName, type Operations, RANKS } from './operations.js'
 import type { StoreConfig } from './options.js'
 import { openStore, planMigrations, type Store } from './store.js'
 import { createSweeps, SWEEP_NAMES, type SweepName, type Sweeps } from './sweeps.js'
+import { packed } from './wire.js'
 
 export interface Call {
   readonly id: number
@@ -173,7 +174,7 @@ function writeAll(store: Store, calls: Call[], more: TakeMore): Reply[] {
   const runAll = (): Reply[] => {
     calls.push(...more(calls, (call) => isWrite(call) && (pushes || !isPush(call))))
     calls.sort((a, b) => rankOf(a) - rankOf(b))
-    return calls.map((call) => [call.id, operationOf(operations, call)(...call.args), null])
+    return packed(calls, (call) => [call.id, operationOf(operations, call)(...call.args), null])
   }
   return store.write(runAll, { useReserve: !pushes })
 }

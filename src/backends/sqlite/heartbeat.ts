@@ -1,4 +1,4 @@
-/** The lease thread's side of the backend: one small write per beat on a connection of its own, and the lock that proves its process lives. */
+/** Renews a worker's leases from the engine thread: one small write per beat on a connection of its own, and the lock that proves its process lives. */
 import type { BeatResult, HeartbeatConnection } from '../../contract/backend.js'
 import { clockFrom } from '../../contract/clock.js'
 import { openConnection, untilFree } from './connection.js'

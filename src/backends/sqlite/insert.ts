@@ -2,7 +2,7 @@
 import type { StoreContext } from './context.js'
 import type { SqlValue } from './driver.js'
 import { READY } from './rows.js'
-import type { WireJob } from './wire.js'
+import { rareFieldsOf, type WireJob } from './wire.js'
 
 const INSERT_JOB = `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, max_attempts, created_at, deadline, give_up_at, start_by,
   unique_kind, unique_key, unique_live) VALUES (?, ?, ?, ${READY}, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -21,20 +21,21 @@ export function createInsert({ connection, lanes, sequence }: StoreContext): Ins
 
   return (job, now) => {
     const seq = sequence.next()
-    const [id, queue, kind, version, priority, payload, , , maxAttempts, giveUpAfterMs, , group, tags, parent, tickSchedule, tickInstant, , unique] =
-      job
-    if (insertPayload.run(seq, id, payload, group, tags, parent, tickSchedule, tickInstant) === 0) return false
+    const [id, lane, priority, payload, , , maxAttempts] = job
+    const { giveUpAfterMs, group, tags, parentId, tick, unique } = rareFieldsOf(job)
+    if (insertPayload.run(seq, id, payload, group, tags, parentId, tick?.schedule ?? null, tick?.instant ?? null) === 0) return false
     const startBy = startByOf(job, now)
     const giveUpAt = giveUpAfterMs === null ? null : Math.ceil(now + giveUpAfterMs)
     const deadline = giveUpAt === null || startBy === null ? (giveUpAt ?? startBy) : Math.min(giveUpAt, startBy)
-    const keyed = unique === null ? [null, null, null] : [kind, unique.key, unique.scope === 'live' ? 1 : 0]
-    insertJob.run(seq, lanes.idOf(queue, kind, version), priority, runAtOf(job, now), maxAttempts, now, deadline, giveUpAt, startBy, ...keyed)
+    const keyed = unique === null ? [null, null, null] : [lane[1], unique.key, unique.scope === 'live' ? 1 : 0]
+    insertJob.run(seq, lanes.idOf(lane), priority, runAtOf(job, now), maxAttempts, now, deadline, giveUpAt, startBy, ...keyed)
     return true
   }
 }
 
-/** Rows per statement: starting one opens a cursor on each of the table's indexes. */
-const CHUNK_ROWS = 16
+/** Rows per statement: starting one opens a cursor on each of the table's indexes. The smaller for what a batch leaves over. */
+const CHUNK_ROWS = [16, 4, 1] as const
+const CHUNK_ROWS_MAX = CHUNK_ROWS[0]
 const rows = (count: number, row: string): string => Array(count).fill(row).join(', ')
 const plainJobs = (count: number): string =>
   `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, max_attempts, created_at) VALUES ${rows(count, `(?, ?, ?, ${READY}, ?, ?, ?)`)}`
@@ -42,12 +43,7 @@ const plainPayloads = (count: number): string =>
   `INSERT INTO kerja_payloads (seq, id, payload) VALUES ${rows(count, '(?, ?, ?)')} ON CONFLICT (id) DO NOTHING`
 
 /** Most jobs have no keys, no limits and nothing but a payload. They are written many at a time. */
-export const isPlain = (job: WireJob): boolean => {
-  for (let column = FIRST_RARE_COLUMN; column < job.length; column += 1) if (job[column] !== null) return false
-  return true
-}
-/** From here on a wire job has what few jobs have: limits, group, tags, origin, keys. */
-const FIRST_RARE_COLUMN = 9
+export const isPlain = (job: WireJob): boolean => job[7] === null
 
 export interface PlainInsert {
   /** The job is written by the next `flush` at the latest. `position` is its place in the batch. */
@@ -63,10 +59,12 @@ const PAYLOAD_VALUES = 3
 const JOB_VALUES = 6
 
 export function createPlainInsert({ connection, lanes, sequence }: StoreContext): PlainInsert {
-  const jobsChunk = connection.prepare(plainJobs(CHUNK_ROWS))
-  const payloadsChunk = connection.prepare(plainPayloads(CHUNK_ROWS))
-  const oneJob = connection.prepare(plainJobs(1))
-  const onePayload = connection.prepare(plainPayloads(1))
+  const chunks = CHUNK_ROWS.map((count) => ({
+    count,
+    jobs: connection.prepare(plainJobs(count)),
+    payloads: connection.prepare(plainPayloads(count)),
+  }))
+  const one = chunks.at(-1) as (typeof chunks)[number]
   const isWritten = connection.prepare('SELECT 1 FROM kerja_payloads WHERE seq = ?')
   // Of the rows that wait: their places in the batch, and their values one after another.
   let positions: number[] = []
@@ -74,39 +72,43 @@ export function createPlainInsert({ connection, lanes, sequence }: StoreContext)
   let jobs: SqlValue[] = []
   let duplicates: number[] = []
 
-  const jobValues = (row: number): SqlValue[] => jobs.slice(row * JOB_VALUES, (row + 1) * JOB_VALUES)
-
   function clear(): void {
     positions = []
     payloads = []
     jobs = []
   }
 
-  /** The payload of this row was or was not written. */
-  function finish(row: number, created: boolean): void {
-    if (created) oneJob.run(...jobValues(row))
-    else duplicates.push(positions[row] as number)
+  /** The rows from `first` on, `chunk.count` of them. */
+  function write(chunk: (typeof chunks)[number], first: number): void {
+    const valuesOf = (values: readonly SqlValue[], width: number, row: number, count: number) => values.slice(row * width, (row + count) * width)
+    if (chunk.payloads.run(...valuesOf(payloads, PAYLOAD_VALUES, first, chunk.count)) === chunk.count) {
+      chunk.jobs.run(...valuesOf(jobs, JOB_VALUES, first, chunk.count))
+      return
+    }
+    // An id was taken: those whose payload is there are new.
+    for (let row = first; row < first + chunk.count; row += 1) {
+      if (isWritten.row(payloads[row * PAYLOAD_VALUES] as number) === undefined) duplicates.push(positions[row] as number)
+      else one.jobs.run(...valuesOf(jobs, JOB_VALUES, row, 1))
+    }
   }
 
-  function writeChunk(): void {
-    if (payloadsChunk.run(...payloads) === CHUNK_ROWS) jobsChunk.run(...jobs)
-    else for (let row = 0; row < CHUNK_ROWS; row += 1) finish(row, isWritten.row(payloads[row * PAYLOAD_VALUES] as number) !== undefined)
+  function writeAll(): void {
+    let first = 0
+    for (const chunk of chunks) for (; positions.length - first >= chunk.count; first += chunk.count) write(chunk, first)
     clear()
   }
 
   return {
     add(job, now, position) {
       const seq = sequence.next()
-      const [id, queue, kind, version, priority, payload, , , maxAttempts] = job
+      const [id, lane, priority, payload, , , maxAttempts] = job
       positions.push(position)
       payloads.push(seq, id, payload)
-      jobs.push(seq, lanes.idOf(queue, kind, version), priority, runAtOf(job, now), maxAttempts, now)
-      if (positions.length === CHUNK_ROWS) writeChunk()
+      jobs.push(seq, lanes.idOf(lane), priority, runAtOf(job, now), maxAttempts, now)
+      if (positions.length === CHUNK_ROWS_MAX) writeAll()
     },
     flush() {
-      for (let row = 0; row < positions.length; row += 1)
-        finish(row, onePayload.run(...payloads.slice(row * PAYLOAD_VALUES, (row + 1) * PAYLOAD_VALUES)) === 1)
-      clear()
+      writeAll()
       const found = duplicates
       duplicates = []
       return found
@@ -119,10 +121,13 @@ export function createPlainInsert({ connection, lanes, sequence }: StoreContext)
 }
 
 export const runAtOf = (job: WireJob, now: number): number => {
-  const debounceMs = job[17]?.debounceMs ?? null
+  const [, , , , delayMs, runAt] = job
+  const debounceMs = rareFieldsOf(job).unique?.debounceMs ?? null
   // A fraction of a ms is rounded up: a job never starts early.
-  return Math.ceil(debounceMs === null ? (job[7] ?? now + job[6]) : now + debounceMs)
+  return Math.ceil(debounceMs === null ? (runAt ?? now + delayMs) : now + debounceMs)
 }
 
-export const startByOf = (job: WireJob, now: number): number | null =>
-  job[10] === null ? null : Math.ceil(Math.max(now, runAtOf(job, now)) + job[10])
+export const startByOf = (job: WireJob, now: number): number | null => {
+  const { startWithinMs } = rareFieldsOf(job)
+  return startWithinMs === null ? null : Math.ceil(Math.max(now, runAtOf(job, now)) + startWithinMs)
+}

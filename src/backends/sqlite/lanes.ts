@@ -1,10 +1,10 @@
 /** Lanes: the (queue, kind, version) that workers choose by, as small numbers. A lane is never removed, so a number once seen stays true. */
 import type { Connection } from './driver.js'
-import type { WireLane } from './wire.js'
+import type { LaneName, WireLane } from './wire.js'
 
 export interface Lanes {
   /** The number of a lane, made when new. */
-  idOf(queue: string, kind: string, version: number): number
+  idOf(lane: LaneName): number
   all(): readonly WireLane[]
   find(id: number): WireLane
   /** After a rollback: numbers made in it are void. */
@@ -20,6 +20,8 @@ export function createLanes(connection: Connection, { cache }: { readonly cache:
   let known: readonly WireLane[] = []
   let byId = new Map<number, WireLane>()
   const ids = new Map<string, number>()
+  /** Of those in `ids` the one that was asked for last. */
+  let last: { readonly lane: LaneName; readonly id: number } | undefined
 
   function refresh(): readonly WireLane[] {
     // Other processes add lanes too; none is ever removed, so the highest number tells whether anything is new.
@@ -31,17 +33,21 @@ export function createLanes(connection: Connection, { cache }: { readonly cache:
   }
 
   return {
-    idOf(queue, kind, version) {
+    idOf(lane) {
+      if (lane === last?.lane) return last.id
+      const [queue, kind, version] = lane
       const name = `${version}:${queue.length}:${queue}${kind}`
-      const cached = ids.get(name)
-      if (cached !== undefined) return cached
-      let row = select.row(queue, kind, version)
-      if (row === undefined) {
-        insert.run(queue, kind, version)
-        row = select.row(queue, kind, version)
+      let id = ids.get(name)
+      if (id === undefined) {
+        let row = select.row(queue, kind, version)
+        if (row === undefined) {
+          insert.run(queue, kind, version)
+          row = select.row(queue, kind, version)
+        }
+        id = (row as [number])[0]
+        if (cache) ids.set(name, id)
       }
-      const id = (row as [number])[0]
-      if (cache) ids.set(name, id)
+      if (cache) last = { lane, id }
       return id
     },
     all: refresh,
@@ -53,6 +59,7 @@ export function createLanes(connection: Connection, { cache }: { readonly cache:
     },
     forget() {
       ids.clear()
+      last = undefined
       known = []
       byId = new Map()
     },

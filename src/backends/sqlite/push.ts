@@ -3,7 +3,7 @@ import type { NewJobIdempotency, NewJobUnique, PushResult } from '../../contract
 import type { StoreContext } from './context.js'
 import { createInsert, createPlainInsert, DEADLINE_SQL, type Insert, isPlain, runAtOf, startByOf } from './insert.js'
 import { HELD, HOLDING_SQL, isWaiting, WAITING_AGAIN_SQL } from './rows.js'
-import type { WireJob, WirePushResult } from './wire.js'
+import { rareFieldsOf, type WireJob, type WirePushResult } from './wire.js'
 
 /** One result per job, in order. No job's outcome depends on its neighbours', except that an equal id or key earlier in the list counts. */
 export type Push = (jobs: readonly WireJob[]) => WirePushResult[]
@@ -30,7 +30,8 @@ export function createPush(context: StoreContext): Push {
         }
         // Its id or key may be that of an earlier one.
         flush()
-        if (job[16] !== null || job[17] !== null) results.push(pushKeyed(job, now))
+        const { idempotency, unique } = rareFieldsOf(job)
+        if (idempotency !== null || unique !== null) results.push(pushKeyed(job, now))
         else results.push(insert(job, now) ? null : duplicate(position))
       }
       flush()
@@ -40,6 +41,8 @@ export function createPush(context: StoreContext): Push {
     }
   }
 }
+
+const kindOf = (job: WireJob): string => job[1][1]
 
 function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, now: number) => WirePushResult {
   const { connection, lanes } = context
@@ -66,13 +69,13 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
 
   /** The answer when the idempotency key was used before and has not run out. */
   function standingFor(job: WireJob, { key, payloadHash }: NewJobIdempotency, now: number): PushResult | null {
-    const [hash, id, expiresAt] = standing.row(job[2], key) ?? ['', '', 0]
+    const [hash, id, expiresAt] = standing.row(kindOf(job), key) ?? ['', '', 0]
     if (expiresAt <= now) return null
     return hash === payloadHash ? { status: 'duplicate', id } : { status: 'conflict', on: 'idempotency', id }
   }
 
   function pushUnique(job: WireJob, unique: NewJobUnique, now: number): WirePushResult {
-    const taken = holder.row(job[2], unique.key)
+    const taken = holder.row(kindOf(job), unique.key)
     if (taken === undefined) return insert(job, now) ? null : { status: 'duplicate', id: job[0] }
     const [seq, id, state, lane] = taken
     if (unique.whenTaken === 'reject') return { status: 'conflict', on: 'unique', id }
@@ -80,8 +83,8 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
     if (!isWaiting(state)) return { status: 'duplicate', id }
     if (unique.whenTaken === 'replace') {
       const [, queue] = lanes.find(lane)
-      setPayload.run(job[5], seq)
-      replace.run(lanes.idOf(queue, job[2], job[3]), job[4], seq)
+      setPayload.run(job[3], seq)
+      replace.run(lanes.idOf([queue, kindOf(job), job[1][2]]), job[2], seq)
       moveTo(seq, job, now)
       return { status: 'replaced', id }
     }
@@ -91,14 +94,13 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
 
   return (job, now) => {
     const [id] = job
-    const idempotency = job[16]
-    const unique = job[17]
+    const { idempotency, unique } = rareFieldsOf(job)
     if (byId.row(id) !== undefined) return { status: 'duplicate', id }
     const answer = idempotency === null ? null : standingFor(job, idempotency, now)
     if (answer !== null) return answer
     const result = unique === null ? (insert(job, now) ? null : ({ status: 'duplicate', id } as const)) : pushUnique(job, unique, now)
     if (idempotency !== null && result?.status !== 'conflict')
-      remember.run(job[2], idempotency.key, idempotency.payloadHash, result?.id ?? id, Math.ceil(now + idempotency.ttlMs))
+      remember.run(kindOf(job), idempotency.key, idempotency.payloadHash, result?.id ?? id, Math.ceil(now + idempotency.ttlMs))
     return result
   }
 }

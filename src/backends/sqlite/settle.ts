@@ -7,9 +7,9 @@ import { createOtherOutcomes } from './outcomes.js'
 import type { Push } from './push.js'
 import { COMPLETED, HELD_UNDER_SQL, RUNNING } from './rows.js'
 import { rangeOf } from './seqs.js'
-import type { WireLease, WireSettlement } from './wire.js'
+import type { WireLease, WireSettlement, WireSettleResults } from './wire.js'
 
-export type Settle = (settlements: readonly WireSettlement[]) => SettleResult[]
+export type Settle = (settlements: readonly WireSettlement[]) => WireSettleResults
 
 export function createSettle(context: StoreContext, push: Push, counters: Counters, ended: Ended): Settle {
   const { connection, lanes, effects } = context
@@ -41,7 +41,7 @@ export function createSettle(context: StoreContext, push: Push, counters: Counte
     const now = context.now()
     if (completePlain(settlements, now)) {
       effects.changed = true
-      return settlements.map(() => 'settled')
+      return null
     }
     return settlements.map((settlement) => settleOne(settlement, now))
   }

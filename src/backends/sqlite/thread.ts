@@ -7,7 +7,15 @@ import { createTouch } from './wake.js'
 /** To the thread. `close` comes last. */
 export interface ToThread {
   readonly calls: readonly Call[]
+  readonly guest?: Guest
   readonly close?: boolean
+}
+
+/** Work that shares the thread: the renewal of a worker's leases (`HeartbeatSource`). */
+export interface Guest {
+  readonly runner: string
+  readonly port: MessagePort
+  readonly data: unknown
 }
 
 /** The journal's size is looked at this often while there is work. */
@@ -15,8 +23,8 @@ const TRIM_INTERVAL_MS = 1_000
 /** Jobs pushed in one commit; more wait for the next, so that settlements and claims that arrive meanwhile go between. A single larger call stays whole. */
 const PUSHED_JOBS_MAX = 2_000
 
-const port = parentPort
-if (port === null) throw new Error('kerja: backends/sqlite/thread.js runs only as a worker thread')
+if (parentPort === null) throw new Error('kerja: backends/sqlite/thread.js runs only as a worker thread')
+const port: MessagePort = parentPort
 
 const config = workerData as StoreConfig
 const touch = createTouch(config.path)
@@ -27,19 +35,24 @@ const groups = createGroups(config, (replies, effects) => {
   if (effects.changed) touch.touch('changed')
 })
 let trimTimer: NodeJS.Timeout | undefined
-let trimmedAt = performance.now()
+let turn: NodeJS.Immediate | undefined
 let backlog: Call[] = []
 let closing = false
 
-function accept({ calls, close }: ToThread): void {
+async function receive({ runner, port, data }: Guest): Promise<void> {
+  const { runBeats } = (await import(runner)) as { runBeats(port: MessagePort, data: unknown): Promise<void> }
+  await runBeats(port, data)
+}
+
+function accept({ calls, guest, close }: ToThread): void {
   for (const call of calls) backlog.push(call)
+  if (guest !== undefined) void receive(guest)
   closing ||= close === true
 }
 
 /** Whatever has arrived shares the next commit. */
 function acceptAll(): void {
-  for (let next = receiveMessageOnPort(port as MessagePort); next !== undefined; next = receiveMessageOnPort(port as MessagePort))
-    accept(next.message as ToThread)
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) accept(next.message as ToThread)
 }
 
 const pushedBy = ({ name, args }: Call): number => (name === 'push' ? (args[0] as readonly unknown[]).length : 0)
@@ -67,25 +80,29 @@ function takeMore(group: readonly Call[], mayJoin: (call: Call) => boolean): Cal
 }
 
 function trim(): void {
-  clearTimeout(trimTimer)
   trimTimer = undefined
-  trimmedAt = performance.now()
   groups.trim()
+}
+
+/** One group, and then a turn of the event loop, so that guests and timers have their time while calls keep arriving. */
+function work(): void {
+  turn = undefined
+  acceptAll()
+  if (backlog.length > 0) groups.run(takeGroup(), takeMore)
+  acceptAll()
+  if (backlog.length > 0) turn = setImmediate(work)
+  else if (closing) close()
+  else trimTimer ??= setTimeout(trim, TRIM_INTERVAL_MS)
+}
+
+function close(): void {
+  clearTimeout(trimTimer)
+  touch.close()
+  groups.close()
+  port.close()
 }
 
 port.on('message', (first: ToThread) => {
   accept(first)
-  for (acceptAll(); backlog.length > 0; acceptAll()) {
-    groups.run(takeGroup(), takeMore)
-    // While calls keep arriving there is no turn of the event loop, and no timer fires.
-    if (performance.now() - trimmedAt >= TRIM_INTERVAL_MS) trim()
-  }
-  if (closing) {
-    clearTimeout(trimTimer)
-    touch.close()
-    groups.close()
-    port.close()
-    return
-  }
-  trimTimer ??= setTimeout(trim, TRIM_INTERVAL_MS)
+  if (turn === undefined) work()
 })

@@ -14,20 +14,29 @@ import { realPathOf, type StoreConfig } from './options.js'
 import { createPush } from './push.js'
 import { createSequence } from './sequence.js'
 import { createSettle } from './settle.js'
-import { decodePushResults, encodeJob, encodeSettlement, type WireJob, type WirePushResult, type WireSettlement } from './wire.js'
+import {
+  decodePushResults,
+  decodeSettleResults,
+  encodeJobs,
+  encodeSettlement,
+  type WireJob,
+  type WirePushResult,
+  type WireSettlement,
+  type WireSettleResults,
+} from './wire.js'
 
 export interface Transactions {
   /** @throws {TRANSACTION_INVALID} {BACKEND_UNAVAILABLE} {STORE_…} */
   push(tx: unknown, jobs: readonly NewJob[]): PushResult[]
   /** @throws {TRANSACTION_INVALID} {BACKEND_UNAVAILABLE} {STORE_…} */
-  settle(tx: unknown, settlements: readonly Settlement[]): SettleResult[]
+  settle(tx: unknown, settlements: readonly Settlement[]): readonly SettleResult[]
 }
 
 /** A handle that passed the checks which cannot change, with statements prepared on it. */
 interface Attached {
   readonly context: StoreContext
   push(jobs: readonly WireJob[]): WirePushResult[]
-  settle(settlements: readonly WireSettlement[]): SettleResult[]
+  settle(settlements: readonly WireSettlement[]): WireSettleResults
   /** Between calls the caller's transaction may end either way: nothing is carried over. */
   forget(): void
 }
@@ -80,10 +89,10 @@ export function createTransactions(config: StoreConfig): Transactions {
   return {
     push: (tx, jobs) =>
       decodePushResults(
-        within(tx, (found) => found.push(jobs.map(encodeJob))),
+        within(tx, (found) => found.push(encodeJobs(jobs))),
         jobs.map(({ id }) => id),
       ),
-    settle: (tx, settlements) => within(tx, (found) => found.settle(settlements.map(encodeSettlement))),
+    settle: (tx, settlements) => within(tx, (found) => decodeSettleResults(found.settle(settlements.map(encodeSettlement)), settlements)),
   }
 }
 

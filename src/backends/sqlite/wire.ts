@@ -1,52 +1,79 @@
 /** Jobs and settlements as flat arrays: they cross the thread boundary in less than half the time of objects. */
-import type { ClaimedJob, LeaseRef, NewJob, NewJobIdempotency, NewJobUnique, PushResult, Settlement, SettlementOutcome } from '../../contract/job.js'
+import type {
+  ClaimedJob,
+  LeaseRef,
+  NewJob,
+  NewJobIdempotency,
+  NewJobUnique,
+  PushResult,
+  Settlement,
+  SettlementOutcome,
+  SettleResult,
+} from '../../contract/job.js'
 import type { PriorityRank } from '../../core/state.js'
 import { decodeTags, decodeTick, encodeTags } from './rows.js'
 
+/** Jobs that go together mostly share one: they share the very array, which crosses once, and is compared by identity on the other side. */
+export type LaneName = readonly [queue: string, kind: string, version: number]
+
 export type WireJob = readonly [
   id: string,
-  queue: string,
-  kind: string,
-  version: number,
+  lane: LaneName,
   priority: number,
   payload: string,
   delayMs: number,
   runAt: number | null,
   maxAttempts: number,
-  giveUpAfterMs: number | null,
-  startWithinMs: number | null,
-  group: string | null,
-  tags: string | null,
-  parentId: string | null,
-  tickSchedule: string | null,
-  tickInstant: number | null,
-  idempotency: NewJobIdempotency | null,
-  unique: NewJobUnique | null,
+  rare: RareFields | null,
 ]
 
-export const encodeJob = (job: NewJob): WireJob => [
-  job.id,
-  job.queue,
-  job.kind,
-  job.version,
-  job.priority,
-  job.payload,
-  job.delayMs,
-  job.runAt,
-  job.maxAttempts,
-  job.giveUpAfterMs,
-  job.startWithinMs,
-  job.group,
-  encodeTags(job.tags),
-  job.parentId,
-  job.tick === null ? null : job.tick.schedule,
-  job.tick === null ? null : job.tick.instant,
-  job.idempotency,
-  job.unique,
-]
+/** What few jobs have. */
+export interface RareFields {
+  readonly giveUpAfterMs: number | null
+  readonly startWithinMs: number | null
+  readonly group: string | null
+  readonly tags: string | null
+  readonly parentId: string | null
+  readonly tick: NewJob['tick']
+  readonly idempotency: NewJobIdempotency | null
+  readonly unique: NewJobUnique | null
+}
+
+const NO_RARE_FIELDS: RareFields = Object.freeze({
+  giveUpAfterMs: null,
+  startWithinMs: null,
+  group: null,
+  tags: null,
+  parentId: null,
+  tick: null,
+  idempotency: null,
+  unique: null,
+})
+
+export const rareFieldsOf = (job: WireJob): RareFields => job[7] ?? NO_RARE_FIELDS
+
+export function encodeJobs(jobs: readonly NewJob[]): WireJob[] {
+  let lane: LaneName | undefined
+  return packed(jobs, (job) => {
+    const { queue, kind, version } = job
+    if (lane === undefined || lane[0] !== queue || lane[1] !== kind || lane[2] !== version) lane = [queue, kind, version]
+    return [job.id, lane, job.priority, job.payload, job.delayMs, job.runAt, job.maxAttempts, encodeRareFields(job)]
+  })
+}
+
+function encodeRareFields({ giveUpAfterMs, startWithinMs, group, tags, parentId, tick, idempotency, unique }: NewJob): RareFields | null {
+  if ((giveUpAfterMs ?? startWithinMs ?? group ?? parentId ?? tick ?? idempotency ?? unique) === null && tags.length === 0) return null
+  return { giveUpAfterMs, startWithinMs, group, tags: encodeTags(tags), parentId, tick, idempotency, unique }
+}
 
 /** Most pushes create: those are answered by null. */
 export type WirePushResult = PushResult | null
+
+/** Most batches are settled whole: those are answered by null. */
+export type WireSettleResults = readonly SettleResult[] | null
+
+export const decodeSettleResults = (results: WireSettleResults, settlements: readonly Settlement[]): readonly SettleResult[] =>
+  results ?? settlements.map(() => 'settled')
 
 export const decodePushResults = (results: readonly WirePushResult[], ids: readonly string[]): PushResult[] =>
   results.map((result, index) => result ?? { status: 'created', id: ids[index] as string })
@@ -75,14 +102,14 @@ export function encodeSettlement(settlement: Settlement): WireSettlement {
   const lease = encodeLease(settlement.lease)
   if (settlement.outcome === 'complete') {
     const { result, retentionMs, enqueue } = settlement
-    return [lease, result, retentionMs, enqueue.length === 0 ? null : enqueue.map(encodeJob), null]
+    return [lease, result, retentionMs, enqueue.length === 0 ? null : encodeJobs(enqueue), null]
   }
   const { lease: _lease, ...outcome } = settlement
   return [lease, null, 0, null, outcome]
 }
 
 /** A claimed job as it stood in its rows before the claim. */
-export type ClaimedRow = readonly [
+export type WireClaim = readonly [
   seq: number,
   token: number,
   attempt: number,
@@ -90,18 +117,32 @@ export type ClaimedRow = readonly [
   crashCount: number,
   createdAt: number,
   giveUpAt: number | null,
-  deadline: number | null,
   id: string,
   payload: string,
   extras: string | null,
+  runAt: number,
+  priority: number,
+  lane: number,
 ]
-export type WireClaim = readonly [row: ClaimedRow, runAt: number, priority: number, lane: number]
+
+/**
+ * A list for a message. V8 writes an array that has, or may have, holes key by key, at several times the cost; what `map` makes in optimized code
+ * and the rows of the drivers are such arrays.
+ */
+export function packed<From, To>(items: readonly From[], convert: (item: From) => To): To[] {
+  const list: To[] = []
+  for (const item of items) list.push(convert(item))
+  return list
+}
 
 type Extras = readonly [group: string | null, tags: string | null, parent: string | null, tickSchedule: string | null, tickAt: number | null]
 const NO_EXTRAS: Extras = Object.freeze([null, null, null, null, null] as const)
 
-export function decodeClaim([row, runAt, priority]: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
-  const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, , jobId, payload, extras] = row
+/** The lane of a claim. */
+export const laneIdOf = (claim: WireClaim): number => claim[12]
+
+export function decodeClaim(claim: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
+  const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, jobId, payload, extras, runAt, priority] = claim
   const [group, tags, parentId, tickSchedule, tickAt] = extras === null ? NO_EXTRAS : (JSON.parse(extras) as Extras)
   return {
     jobId,
