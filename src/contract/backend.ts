@@ -122,8 +122,8 @@ export interface WakeListener {
 }
 
 /**
- * A thread beside the main one imports `module` and calls its `openHeartbeat(config, workerId)`: a lease thread, or, with `host`, one that the backend has
- * anyway. `host` has that thread import `runner` and call its `runBeats(port, data)`; the port is transferred, and closes if the thread ends. `inline` backends live in one process: their
+ * A thread beside the main one imports `module` and calls its `openHeartbeat(config, workerId)`: a lease thread, or, with `host`, one that the backend
+ * has anyway. That one must give its event loop turns while calls keep arriving. `inline` backends live in one process: their
  * heartbeat runs on the main thread, since their leases die with it.
  */
 export type HeartbeatSource =
@@ -131,9 +131,23 @@ export type HeartbeatSource =
       readonly kind: 'thread'
       readonly module: string
       readonly config: unknown
-      readonly host?: (runner: string, port: MessagePort, data: unknown) => void
+      readonly host?: (beats: HostedBeats) => void
     }
   | { readonly kind: 'inline'; readonly open: (workerId: string) => HeartbeatConnection }
+
+/** What a thread of the backend runs beside its own work: it imports `runner` and calls its `runBeats(port, data)`. */
+export interface HostedBeats {
+  /** A `BeatsModule`. */
+  readonly runner: string
+  /** To be transferred. It closes when the thread ends. */
+  readonly port: MessagePort
+  readonly data: unknown
+}
+
+export interface BeatsModule {
+  /** Never rejects. Ends when the port closes. */
+  runBeats(port: MessagePort, data: unknown): Promise<void>
+}
 
 export interface HeartbeatModule {
   openHeartbeat(config: unknown, workerId: string): HeartbeatConnection | Promise<HeartbeatConnection>

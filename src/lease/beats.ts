@@ -1,6 +1,8 @@
 /**
- * Renews a worker's leases from a thread beside the main one, so that a handler which blocks the main loop keeps them. Per beat: one renewal, one
- * message to the main thread. A failed beat is tried again sooner; the main thread judges by the shared clock cell whether renewal has stopped for too long.
+ * Renews a worker's leases from a thread beside the main one, so that a handler which blocks the main loop keeps them. Per beat: one renewal, one message to
+ * the main thread. A failed beat is tried again sooner; the main thread judges by the shared clock cell whether renewal has stopped for too long.
+ *
+ * States: opening → beating → ended, or failed. A crash leaves nothing to undo: the store sees the beats end.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { BeatResult, HeartbeatModule } from '../contract/backend.js'
@@ -21,24 +23,25 @@ export type BeatsMessage =
   /** It could not begin, and the port closes. */
   | { readonly type: 'failed'; readonly message: string; readonly code: unknown }
 
-/** Ends, and closes the port, when told to. Never rejects. */
+const post = (port: MessagePort, message: BeatsMessage): void => port.postMessage(message)
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Ends when told to, or when the port closes. Never rejects. */
 export async function runBeats(port: MessagePort, data: BeatsData): Promise<void> {
-  const post = (message: BeatsMessage): void => port.postMessage(message)
   try {
-    await beatOn(port, data, post)
+    await beatOn(port, data)
   } catch (error) {
-    const { message, code } = error as { readonly message?: unknown; readonly code?: unknown }
-    post({ type: 'failed', message: String(message ?? error), code })
+    post(port, { type: 'failed', message: wordsOf(error), code: (error as { readonly code?: unknown }).code })
     port.close()
   }
 }
 
-async function beatOn(port: MessagePort, data: BeatsData, post: (message: BeatsMessage) => void): Promise<void> {
+async function beatOn(port: MessagePort, data: BeatsData): Promise<void> {
   const cell = new Float64Array(data.lastBeat)
   const { openHeartbeat } = (await import(data.module)) as HeartbeatModule
   const connection = await openHeartbeat(data.config, data.workerId)
   let timer: NodeJS.Timeout | undefined
-  let stopped = false
+  let ended = false
 
   const beat = async (): Promise<void> => {
     const startedAtMs = monotonicMs()
@@ -46,23 +49,33 @@ async function beatOn(port: MessagePort, data: BeatsData, post: (message: BeatsM
     try {
       const result = await connection.beat()
       cell[0] = startedAtMs
-      post({ type: 'beat', startedAtMs, result })
+      post(port, { type: 'beat', startedAtMs, result })
     } catch (error) {
       // The store is away or busy: again at once when it is back, before anybody can take this worker for dead.
       waitMs = data.heartbeatMs / 20
-      post({ type: 'trouble', message: error instanceof Error ? error.message : String(error) })
+      post(port, { type: 'trouble', message: wordsOf(error) })
     }
     // Cleared, for a beat that was asked for may have ended while this one was under way: one chain of beats is enough.
     clearTimeout(timer)
-    if (!stopped) timer = setTimeout(beat, waitMs)
+    if (!ended) timer = setTimeout(beat, waitMs)
   }
 
-  port.on('message', async (message: 'stop' | 'beat') => {
+  const end = async (): Promise<void> => {
+    if (ended) return
+    ended = true
     clearTimeout(timer)
-    if (message === 'beat') return beat()
-    stopped = true
-    await connection.close()
+    try {
+      await connection.close()
+    } catch (error) {
+      post(port, { type: 'trouble', message: wordsOf(error) })
+    }
     port.close()
+  }
+
+  port.on('message', (message: 'stop' | 'beat') => {
+    clearTimeout(timer)
+    return message === 'beat' ? beat() : end()
   })
+  port.on('close', end)
   await beat()
 }

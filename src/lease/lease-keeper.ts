@@ -31,7 +31,7 @@ export interface LeaseKeeper {
 
 /** Part of the lease after which handlers are aborted: early enough that none outlives its lease. */
 const STALE_SHARE = 0.8
-/** From asking the lease thread to end to ending it. */
+/** From asking whoever beats to end to no longer waiting for it. */
 const STOP_MS_MAX = 500
 
 /** It does little: a small young generation keeps the process small. */
@@ -70,17 +70,18 @@ type ThreadSource = Extract<HeartbeatSource, { readonly kind: 'thread' }>
 type Beater = Pick<LeaseKeeper, 'start' | 'beatNow' | 'stop'>
 
 /** The way to whoever beats beside the main thread. */
-interface Line {
+interface Beats {
   readonly port: {
     on(event: 'message', listener: (message: BeatsMessage) => void): unknown
     postMessage(message: 'stop' | 'beat'): void
   }
   /** Resolves with what is known of it when nobody beats any more. */
   readonly ended: Promise<Error | string>
-  cut(): void
+  /** Waits for nobody. */
+  end(): void
 }
 
-function startThread(data: BeatsData): Line {
+function startThread(data: BeatsData): Beats {
   const thread = new Thread(new URL('./lease-thread.js', import.meta.url), { workerData: data, name: 'kerja-lease', resourceLimits: THREAD_LIMITS })
   let failure: Error | undefined
   thread.once('error', (error) => {
@@ -89,22 +90,22 @@ function startThread(data: BeatsData): Line {
   return {
     port: thread,
     ended: new Promise((resolve) => thread.once('exit', (code) => resolve(failure ?? `it ended with code ${code}`))),
-    cut: () => void thread.terminate(),
+    end: () => void thread.terminate(),
   }
 }
 
-function startHosted(host: NonNullable<ThreadSource['host']>, data: BeatsData): Line {
+function startHosted(host: NonNullable<ThreadSource['host']>, data: BeatsData): Beats {
   const { port1, port2 } = new MessageChannel()
-  host(new URL('./beats.js', import.meta.url).href, port2, data)
+  host({ runner: new URL('./beats.js', import.meta.url).href, port: port2, data })
   return {
     port: port1,
     ended: new Promise((resolve) => port1.once('close', () => resolve('the thread of the backend ended'))),
-    cut: () => port1.close(),
+    end: () => port1.close(),
   }
 }
 
 function threadBeater({ module, config, host }: ThreadSource, options: LeaseKeeperOptions, lastBeat: SharedArrayBuffer): Beater {
-  let line: Line | undefined
+  let beats: Beats | undefined
   let ended: Promise<void> | undefined
   let stopping = false
   const launch = (): Promise<void> =>
@@ -112,12 +113,14 @@ function threadBeater({ module, config, host }: ThreadSource, options: LeaseKeep
       const { workerId, heartbeatMs } = options
       const data: BeatsData = { module, config, workerId, heartbeatMs, lastBeat }
       const started = host === undefined ? startThread(data) : startHosted(host, data)
-      line = started
+      beats = started
       let failure: Error | undefined
       started.port.on('message', (message: BeatsMessage) => {
         if (message.type === 'trouble') return options.onTrouble(message.message)
         if (message.type === 'failed') {
           failure = withItsClass(Object.assign(new Error(message.message), { code: message.code }))
+          // What it had opened by then may keep its thread alive.
+          started.end()
           return
         }
         resolve()
@@ -132,12 +135,12 @@ function threadBeater({ module, config, host }: ThreadSource, options: LeaseKeep
     })
   return {
     start: launch,
-    beatNow: () => line?.port.postMessage('beat'),
+    beatNow: () => beats?.port.postMessage('beat'),
     async stop() {
       stopping = true
-      line?.port.postMessage('stop')
-      // Its connection may hang; when nobody hears it there are no beats, which is what matters.
-      const timer = setTimeout(() => line?.cut(), STOP_MS_MAX)
+      beats?.port.postMessage('stop')
+      // Whoever beats may be busy or hang: it ends when it gets to the message, and is not waited for longer.
+      const timer = setTimeout(() => beats?.end(), STOP_MS_MAX)
       await ended
       clearTimeout(timer)
     },

@@ -11,7 +11,7 @@ export interface Active {
   startedAtMs: number
   settling: boolean
   overrun: boolean
-  /** Its place in `ActiveRuns`. */
+  /** Its place in `ActiveRuns`, which sets it. */
   place: number
 }
 
@@ -33,6 +33,10 @@ export class ActiveRuns {
     if (last === run) return
     last.place = run.place
     this.#runs[run.place] = last
+  }
+
+  some(test: (run: Active) => boolean): boolean {
+    return this.#runs.some(test)
   }
 
   /** As they are now: runs end and begin while somebody goes through them. */

@@ -73,8 +73,7 @@ export class Executor {
 
   /** Whether this claim runs or is being settled here. */
   has(jobId: string, token: number): boolean {
-    for (const { job } of this.#active.all()) if (job.jobId === jobId && job.token === token) return true
-    return false
+    return this.#active.some(({ job }) => job.jobId === jobId && job.token === token)
   }
 
   lose(jobId: string, token: number, why: string): void {

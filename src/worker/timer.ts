@@ -1,4 +1,4 @@
-/** A timer that takes any duration: `setTimeout` fires at once beyond 2^31 - 1 ms (about 24.8 days). One is made for every run. */
+/** A timer that takes any duration: `setTimeout` fires at once beyond 2^31 - 1 ms (about 24.8 days). No closures: one is made for every run. */
 
 export interface Timer {
   handle: NodeJS.Timeout | undefined

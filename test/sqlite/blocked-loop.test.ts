@@ -1,4 +1,4 @@
-// A handler that blocks its event loop for longer than a lease keeps its job: the lease thread renews beside it. Real time, real processes.
+// A handler that blocks its event loop for longer than a lease keeps its job: the engine thread renews it. Real time, real processes.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

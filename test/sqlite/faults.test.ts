@@ -132,7 +132,7 @@ describe('faults of the store', () => {
     const worker = kerja.worker({ handlers: [handler] })
     const full = { code: 'STORE_FULL', message: expect.stringMatching(/Free (some|space)/) }
     await expect(worker.start()).rejects.toMatchObject(full)
-    // Registered where there was still room, its lease thread has none.
+    // Registered where there was still room, its heartbeat has none.
     const registered = { ...backend, coordination: { ...(backend.coordination ?? expect.fail()), registerWorker: async () => undefined } }
     const another = new Kerja({ backend: registered, logger: 'silent' })
     onTestFinished(() => another.close())

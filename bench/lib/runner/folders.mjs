@@ -1,7 +1,7 @@
 /** Where a run keeps its stores: on the disk of the repository, since a temporary folder may be in memory, where an fsync costs nothing. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { sleep } from '../meters.mjs'
 
 const DATA = fileURLToPath(new URL('../../.data/', import.meta.url))
 
@@ -20,7 +20,7 @@ export async function removeFolder(folder) {
       return
     } catch (error) {
       if (left === 0) throw error
-      await setTimeout(100)
+      await sleep(100)
     }
   }
 }

@@ -150,7 +150,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
       kind: 'thread',
       module: new URL('./heartbeat.js', import.meta.url).href,
       config,
-      host: (runner, port, data) => use().host({ runner, port, data }),
+      host: (beats) => use().host(beats),
     },
   }
 }

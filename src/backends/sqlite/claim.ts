@@ -5,7 +5,7 @@ import type { StoreContext } from './context.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
 import { rangeOf } from './seqs.js'
-import { laneIdOf, packed, type WireClaim, type WireLane } from './wire.js'
+import { laneIdOf, packed, rareColumnsOf, type WireClaim, type WireLane } from './wire.js'
 
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
@@ -36,24 +36,12 @@ interface Candidate {
   readonly open: OpenLane
 }
 
-type ClaimableRow = readonly [
-  seq: number,
-  token: number,
-  attempt: number,
-  maxAttempts: number,
-  crashCount: number,
-  createdAt: number,
-  giveUpAt: number | null,
-  deadline: number | null,
-  id: string,
-  payload: string,
-  extras: string | null,
-]
+/** The columns of a `WireClaim` that its rows have, in the order that the numbers are given. */
+type ClaimableRow = readonly [seq: number, id: string, payload: string, maxAttempts: number, createdAt: number, rare: string | null]
 
-/** The columns of `ClaimableRow`, in the order that the numbers are given. What few jobs have is one column: each costs where rows enter JavaScript. */
-const READ_COLUMNS = `SELECT j.seq, j.token, j.attempt, j.max_attempts, j.crash_count, j.created_at, j.give_up_at, j.deadline, d.id, d.payload,
-  CASE WHEN coalesce(d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL THEN NULL
-    ELSE json_array(d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END`
+const READ_COLUMNS = `SELECT j.seq, d.id, d.payload, j.max_attempts, j.created_at,
+  CASE WHEN j.token = 0 AND j.attempt = 0 AND j.crash_count = 0 AND coalesce(j.give_up_at, j.deadline, d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL
+    THEN NULL ELSE json_array(j.token, j.attempt, j.crash_count, j.give_up_at, j.deadline, d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END`
 const READ = `${READ_COLUMNS} FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
 const READ_RANGE = `${READ_COLUMNS} FROM kerja_jobs j CROSS JOIN kerja_payloads d ON d.seq = j.seq WHERE j.seq BETWEEN ? AND ? ORDER BY j.seq`
 
@@ -95,12 +83,13 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     const rows = range === null ? read.rows(JSON.stringify(wanted)) : readRange.rows(...range)
     for (const [index, row] of rows.entries()) {
       const { runAt, open, priority } = candidates[index] as Candidate
-      const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, deadline, id, payload, extras] = row
+      const [seq, id, payload, maxAttempts, createdAt, rare] = row
+      const [, , , , deadline] = rareColumnsOf(rare)
       if (deadline !== null && deadline < now) {
         endLate(seq, now, request.expiredRetentionMs)
         continue
       }
-      claimed.push([seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, id, payload, extras, runAt, priority, open.lane[0]])
+      claimed.push([seq, id, payload, maxAttempts, createdAt, rare, runAt, priority, open.lane[0]])
       const seqs = byLease.get(open.leaseMs)
       if (seqs === undefined) byLease.set(open.leaseMs, [seq])
       else seqs.push(seq)

@@ -1,11 +1,11 @@
 /**
- * The main thread's hold on the engine thread of one file: calls, answers, wake-ups. One per file and process, shared by all who open it
- * and across hot reloads.
+ * The main thread's hold on the engine thread of one file: calls, answers, wake-ups, and the beats that it hosts. One per file and process,
+ * shared by all who open it and across hot reloads.
  *
- * States of the thread: none → running (at the first call) → none (its death rejects what was asked; the next call starts another) → closed.
+ * States of the thread: none → running (at the first call or beats) → none (its death rejects what was asked; the next call starts another) → closed.
  */
 import { Worker } from 'node:worker_threads'
-import type { MigrationStep, WakeListener } from '../../contract/backend.js'
+import type { HostedBeats, MigrationStep, WakeListener } from '../../contract/backend.js'
 import { KerjaError, quote } from '../../errors.js'
 import { decodeError } from './faults.js'
 import type { Call, Reply } from './group.js'
@@ -13,7 +13,7 @@ import { createListeners } from './listeners.js'
 import type { OperationName, Operations } from './operations.js'
 import type { StoreConfig } from './options.js'
 import type { SweepName, Sweeps } from './sweeps.js'
-import type { Guest, ToThread } from './thread.js'
+import type { ToThread } from './thread.js'
 import type { WakeKind } from './wake.js'
 
 type Asked = Operations & Sweeps & { open: () => { readonly driver: string }; plan: () => readonly MigrationStep[] }
@@ -24,8 +24,8 @@ export interface Engine {
   listen(listener: WakeListener): () => void
   /** Calls this process's listeners. */
   wake(kind: WakeKind): void
-  /** Has the thread run something beside its own work. */
-  host(guest: Guest): void
+  /** Has the thread renew a worker's leases. */
+  host(beats: HostedBeats): void
   close(): Promise<void>
 }
 
@@ -108,6 +108,8 @@ export function createEngine(config: StoreConfig): Engine {
   }
 
   function rejectAll(error: KerjaError): void {
+    // Their numbers are free again.
+    outbox = []
     for (const { reject } of pending.takeAll()) reject(error)
   }
 
@@ -149,10 +151,10 @@ export function createEngine(config: StoreConfig): Engine {
     },
     listen: listeners.add,
     wake: listeners.wake,
-    host(guest) {
+    host(beats) {
       flush()
       thread ??= start()
-      thread.postMessage({ calls: [], guest } satisfies ToThread, [guest.port])
+      thread.postMessage({ calls: [], beats } satisfies ToThread, [beats.port])
     },
     async close() {
       listeners.clear()

@@ -2,13 +2,16 @@
 import type { BeatResult, HeartbeatConnection } from '../../contract/backend.js'
 import { clockFrom } from '../../contract/clock.js'
 import { openConnection, untilFree } from './connection.js'
-import { loadDriver } from './driver.js'
+import { type Connection, loadDriver } from './driver.js'
 import { faultOf } from './faults.js'
 import { realPathOf, type StoreConfig } from './options.js'
-import { holdProcessLock } from './process-lock.js'
+import { holdProcessLock, type ProcessLock } from './process-lock.js'
 import { RUNNING } from './rows.js'
 
-/** Named by `queue.heartbeat.module`. Blocks its thread for the few ms that a beat takes. Its errors are coded: what SQLite throws loses its words between threads. */
+/**
+ * Named by `queue.heartbeat.module`. Blocks its thread for the few ms that a beat takes, and no longer than BEAT_WAIT_MS_MAX while others hold the
+ * write lock. Its errors are coded: what SQLite throws loses its words between threads.
+ */
 export function openHeartbeat(given: unknown, workerId: string): HeartbeatConnection {
   // A lost beat is repeated by the next, so it needs no fsync of its own.
   const config: StoreConfig = { ...(given as StoreConfig), path: realPathOf((given as StoreConfig).path), synchronous: 'normal' }
@@ -19,11 +22,22 @@ export function openHeartbeat(given: unknown, workerId: string): HeartbeatConnec
   }
 }
 
+/** The thread has other work, and a beat that failed is tried again soon. */
+const BEAT_WAIT_MS_MAX = 250
+
 function open(config: StoreConfig, workerId: string): HeartbeatConnection {
-  const clock = clockFrom(config.clockBuffer)
   const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
   const connection = openConnection(config)
-  const lock = holdProcessLock(driver, config.path, workerId)
+  try {
+    return beatOn(connection, config, workerId, holdProcessLock(driver, config.path, workerId))
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+function beatOn(connection: Connection, config: StoreConfig, workerId: string, lock: ProcessLock | null): HeartbeatConnection {
+  const clock = clockFrom(config.clockBuffer)
   const renew = connection.prepare('UPDATE kerja_workers SET heartbeat_at = ? WHERE id = ? AND died_at IS NULL')
   const held = connection.prepare<[string, number, number]>(
     `SELECT d.id, j.token, j.cancel_reason IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq
@@ -39,7 +53,7 @@ function open(config: StoreConfig, workerId: string): HeartbeatConnection {
   return {
     beat() {
       try {
-        return untilFree(config.path, config.lockTimeoutMs, beat)
+        return untilFree(config.path, Math.min(config.lockTimeoutMs, BEAT_WAIT_MS_MAX), beat)
       } catch (error) {
         throw faultOf(error, config.path)
       }
@@ -47,8 +61,11 @@ function open(config: StoreConfig, workerId: string): HeartbeatConnection {
     close() {
       if (closed) return
       closed = true
-      lock?.release()
-      connection.close()
+      try {
+        lock?.release()
+      } finally {
+        connection.close()
+      }
     },
   }
 }

@@ -22,28 +22,26 @@ export function createInsert({ connection, lanes, sequence }: StoreContext): Ins
   return (job, now) => {
     const seq = sequence.next()
     const [id, lane, priority, payload, , , maxAttempts] = job
+    const [, kind] = lane
     const { giveUpAfterMs, group, tags, parentId, tick, unique } = rareFieldsOf(job)
     if (insertPayload.run(seq, id, payload, group, tags, parentId, tick?.schedule ?? null, tick?.instant ?? null) === 0) return false
     const startBy = startByOf(job, now)
     const giveUpAt = giveUpAfterMs === null ? null : Math.ceil(now + giveUpAfterMs)
     const deadline = giveUpAt === null || startBy === null ? (giveUpAt ?? startBy) : Math.min(giveUpAt, startBy)
-    const keyed = unique === null ? [null, null, null] : [lane[1], unique.key, unique.scope === 'live' ? 1 : 0]
+    const keyed = unique === null ? [null, null, null] : [kind, unique.key, unique.scope === 'live' ? 1 : 0]
     insertJob.run(seq, lanes.idOf(lane), priority, runAtOf(job, now), maxAttempts, now, deadline, giveUpAt, startBy, ...keyed)
     return true
   }
 }
 
-/** Rows per statement: starting one opens a cursor on each of the table's indexes. The smaller for what a batch leaves over. */
-const CHUNK_ROWS = [16, 4, 1] as const
-const CHUNK_ROWS_MAX = CHUNK_ROWS[0]
+/** Rows per statement: starting one opens a cursor on each of the table's indexes. Largest first; the smaller write what a batch leaves over. */
+const CHUNK_SIZES = [16, 4, 1] as const
+const CHUNK_ROWS_MAX = CHUNK_SIZES[0]
 const rows = (count: number, row: string): string => Array(count).fill(row).join(', ')
 const plainJobs = (count: number): string =>
   `INSERT INTO kerja_jobs (seq, lane, priority, state, run_at, max_attempts, created_at) VALUES ${rows(count, `(?, ?, ?, ${READY}, ?, ?, ?)`)}`
 const plainPayloads = (count: number): string =>
   `INSERT INTO kerja_payloads (seq, id, payload) VALUES ${rows(count, '(?, ?, ?)')} ON CONFLICT (id) DO NOTHING`
-
-/** Most jobs have no keys, no limits and nothing but a payload. They are written many at a time. */
-export const isPlain = (job: WireJob): boolean => job[7] === null
 
 export interface PlainInsert {
   /** The job is written by the next `flush` at the latest. `position` is its place in the batch. */
@@ -58,8 +56,11 @@ export interface PlainInsert {
 const PAYLOAD_VALUES = 3
 const JOB_VALUES = 6
 
+const valuesOf = (values: readonly SqlValue[], width: number, row: number, count: number): readonly SqlValue[] =>
+  values.slice(row * width, (row + count) * width)
+
 export function createPlainInsert({ connection, lanes, sequence }: StoreContext): PlainInsert {
-  const chunks = CHUNK_ROWS.map((count) => ({
+  const chunks = CHUNK_SIZES.map((count) => ({
     count,
     jobs: connection.prepare(plainJobs(count)),
     payloads: connection.prepare(plainPayloads(count)),
@@ -80,7 +81,6 @@ export function createPlainInsert({ connection, lanes, sequence }: StoreContext)
 
   /** The rows from `first` on, `chunk.count` of them. */
   function write(chunk: (typeof chunks)[number], first: number): void {
-    const valuesOf = (values: readonly SqlValue[], width: number, row: number, count: number) => values.slice(row * width, (row + count) * width)
     if (chunk.payloads.run(...valuesOf(payloads, PAYLOAD_VALUES, first, chunk.count)) === chunk.count) {
       chunk.jobs.run(...valuesOf(jobs, JOB_VALUES, first, chunk.count))
       return

@@ -1,9 +1,9 @@
 /** What becomes of a pushed job: same id, then idempotency key, then unique key, then a new job. */
 import type { NewJobIdempotency, NewJobUnique, PushResult } from '../../contract/job.js'
 import type { StoreContext } from './context.js'
-import { createInsert, createPlainInsert, DEADLINE_SQL, type Insert, isPlain, runAtOf, startByOf } from './insert.js'
+import { createInsert, createPlainInsert, DEADLINE_SQL, type Insert, runAtOf, startByOf } from './insert.js'
 import { HELD, HOLDING_SQL, isWaiting, WAITING_AGAIN_SQL } from './rows.js'
-import { rareFieldsOf, type WireJob, type WirePushResult } from './wire.js'
+import { isPlain, rareFieldsOf, type WireJob, type WirePushResult } from './wire.js'
 
 /** One result per job, in order. No job's outcome depends on its neighbours', except that an equal id or key earlier in the list counts. */
 export type Push = (jobs: readonly WireJob[]) => WirePushResult[]
@@ -42,8 +42,6 @@ export function createPush(context: StoreContext): Push {
   }
 }
 
-const kindOf = (job: WireJob): string => job[1][1]
-
 function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, now: number) => WirePushResult {
   const { connection, lanes } = context
   const byId = connection.prepare('SELECT 1 FROM kerja_payloads WHERE id = ?')
@@ -68,23 +66,24 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
   }
 
   /** The answer when the idempotency key was used before and has not run out. */
-  function standingFor(job: WireJob, { key, payloadHash }: NewJobIdempotency, now: number): PushResult | null {
-    const [hash, id, expiresAt] = standing.row(kindOf(job), key) ?? ['', '', 0]
+  function standingFor(kind: string, { key, payloadHash }: NewJobIdempotency, now: number): PushResult | null {
+    const [hash, id, expiresAt] = standing.row(kind, key) ?? ['', '', 0]
     if (expiresAt <= now) return null
     return hash === payloadHash ? { status: 'duplicate', id } : { status: 'conflict', on: 'idempotency', id }
   }
 
   function pushUnique(job: WireJob, unique: NewJobUnique, now: number): WirePushResult {
-    const taken = holder.row(kindOf(job), unique.key)
-    if (taken === undefined) return insert(job, now) ? null : { status: 'duplicate', id: job[0] }
+    const [ownId, [, kind, version], priority, payload] = job
+    const taken = holder.row(kind, unique.key)
+    if (taken === undefined) return insert(job, now) ? null : { status: 'duplicate', id: ownId }
     const [seq, id, state, lane] = taken
     if (unique.whenTaken === 'reject') return { status: 'conflict', on: 'unique', id }
     // A running holder keeps what it runs with: only a waiting job can be moved or replaced.
     if (!isWaiting(state)) return { status: 'duplicate', id }
     if (unique.whenTaken === 'replace') {
       const [, queue] = lanes.find(lane)
-      setPayload.run(job[3], seq)
-      replace.run(lanes.idOf([queue, kindOf(job), job[1][2]]), job[2], seq)
+      setPayload.run(payload, seq)
+      replace.run(lanes.idOf([queue, kind, version]), priority, seq)
       moveTo(seq, job, now)
       return { status: 'replaced', id }
     }
@@ -93,14 +92,14 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
   }
 
   return (job, now) => {
-    const [id] = job
+    const [id, [, kind]] = job
     const { idempotency, unique } = rareFieldsOf(job)
     if (byId.row(id) !== undefined) return { status: 'duplicate', id }
-    const answer = idempotency === null ? null : standingFor(job, idempotency, now)
+    const answer = idempotency === null ? null : standingFor(kind, idempotency, now)
     if (answer !== null) return answer
     const result = unique === null ? (insert(job, now) ? null : ({ status: 'duplicate', id } as const)) : pushUnique(job, unique, now)
     if (idempotency !== null && result?.status !== 'conflict')
-      remember.run(kindOf(job), idempotency.key, idempotency.payloadHash, result?.id ?? id, Math.ceil(now + idempotency.ttlMs))
+      remember.run(kind, idempotency.key, idempotency.payloadHash, result?.id ?? id, Math.ceil(now + idempotency.ttlMs))
     return result
   }
 }

@@ -76,10 +76,10 @@ function createPlainCompletion(context: StoreContext, counters: Counters, ended:
       if (result !== null) results.push([seq, result])
     }
     const pruneAt = Math.ceil(now + retentionMs)
-    connection.exec('SAVEPOINT plain')
     const seqs = [...byLane.values()].flat()
     // Of two settlements of one claim only the first counts: one by one they find out which.
     if (new Set(seqs).size !== seqs.length) return false
+    connection.exec('SAVEPOINT plain')
     const range = rangeOf(seqs)
     const end = [now, pruneAt, token] as const
     const written = range === null ? completeList.run(...end, JSON.stringify(seqs)) : completeRange.run(...end, ...range)

@@ -1,5 +1,11 @@
-/** The engine thread: owns the connection, and turns messages into groups. */
+/**
+ * The engine thread: owns the connection, turns messages into groups, and renews the leases of the process's workers.
+ *
+ * States: idle → working (a turn of the event loop is due) → idle … → closed, once the backlog is empty. A crash loses what was not committed;
+ * the main thread rejects it.
+ */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { BeatsModule, HostedBeats } from '../../contract/backend.js'
 import { type Call, createGroups } from './group.js'
 import type { StoreConfig } from './options.js'
 import { createTouch } from './wake.js'
@@ -7,15 +13,8 @@ import { createTouch } from './wake.js'
 /** To the thread. `close` comes last. */
 export interface ToThread {
   readonly calls: readonly Call[]
-  readonly guest?: Guest
+  readonly beats?: HostedBeats
   readonly close?: boolean
-}
-
-/** Work that shares the thread: the renewal of a worker's leases (`HeartbeatSource`). */
-export interface Guest {
-  readonly runner: string
-  readonly port: MessagePort
-  readonly data: unknown
 }
 
 /** The journal's size is looked at this often while there is work. */
@@ -38,15 +37,23 @@ let trimTimer: NodeJS.Timeout | undefined
 let turn: NodeJS.Immediate | undefined
 let backlog: Call[] = []
 let closing = false
+/** Closed with the thread: an open port would keep it alive. */
+const hosted = new Set<MessagePort>()
 
-async function receive({ runner, port, data }: Guest): Promise<void> {
-  const { runBeats } = (await import(runner)) as { runBeats(port: MessagePort, data: unknown): Promise<void> }
-  await runBeats(port, data)
+async function host({ runner, port: beatsPort, data }: HostedBeats): Promise<void> {
+  hosted.add(beatsPort)
+  try {
+    const { runBeats } = (await import(runner)) as BeatsModule
+    await runBeats(beatsPort, data)
+  } catch {
+    // The worker sees its port close, and fails to start; the others of this thread go on.
+    beatsPort.close()
+  }
 }
 
-function accept({ calls, guest, close }: ToThread): void {
+function accept({ calls, beats, close }: ToThread): void {
   for (const call of calls) backlog.push(call)
-  if (guest !== undefined) void receive(guest)
+  if (beats !== undefined) void host(beats)
   closing ||= close === true
 }
 
@@ -84,19 +91,23 @@ function trim(): void {
   groups.trim()
 }
 
-/** One group, and then a turn of the event loop, so that guests and timers have their time while calls keep arriving. */
+/** One group, and then a turn of the event loop, so that beats and timers have their time while calls keep arriving. */
 function work(): void {
   turn = undefined
   acceptAll()
   if (backlog.length > 0) groups.run(takeGroup(), takeMore)
   acceptAll()
+  if (backlog.length === 0 && closing) {
+    close()
+    return
+  }
+  trimTimer ??= setTimeout(trim, TRIM_INTERVAL_MS)
   if (backlog.length > 0) turn = setImmediate(work)
-  else if (closing) close()
-  else trimTimer ??= setTimeout(trim, TRIM_INTERVAL_MS)
 }
 
 function close(): void {
   clearTimeout(trimTimer)
+  for (const beatsPort of hosted) beatsPort.close()
   touch.close()
   groups.close()
   port.close()

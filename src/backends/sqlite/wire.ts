@@ -13,7 +13,7 @@ import type {
 import type { PriorityRank } from '../../core/state.js'
 import { decodeTags, decodeTick, encodeTags } from './rows.js'
 
-/** Jobs that go together mostly share one: they share the very array, which crosses once, and is compared by identity on the other side. */
+/** Jobs sent together mostly have one lane: they share this very array, which then crosses once and is compared by identity over there. */
 export type LaneName = readonly [queue: string, kind: string, version: number]
 
 export type WireJob = readonly [
@@ -49,6 +49,9 @@ const NO_RARE_FIELDS: RareFields = Object.freeze({
   idempotency: null,
   unique: null,
 })
+
+/** Most jobs have no keys, no limits and nothing but a payload. They are written many at a time. */
+export const isPlain = (job: WireJob): boolean => job[7] === null
 
 export const rareFieldsOf = (job: WireJob): RareFields => job[7] ?? NO_RARE_FIELDS
 
@@ -108,22 +111,36 @@ export function encodeSettlement(settlement: Settlement): WireSettlement {
   return [lease, null, 0, null, outcome]
 }
 
-/** A claimed job as it stood in its rows before the claim. */
+/** A claimed job as it stood in its rows before the claim. What few jobs have is one column, null for most: each costs where rows enter JavaScript. */
 export type WireClaim = readonly [
   seq: number,
-  token: number,
-  attempt: number,
-  maxAttempts: number,
-  crashCount: number,
-  createdAt: number,
-  giveUpAt: number | null,
   id: string,
   payload: string,
-  extras: string | null,
+  maxAttempts: number,
+  createdAt: number,
+  /** `RareColumns` as JSON. */
+  rare: string | null,
   runAt: number,
   priority: number,
   lane: number,
 ]
+
+export type RareColumns = readonly [
+  token: number,
+  attempt: number,
+  crashCount: number,
+  giveUpAt: number | null,
+  deadline: number | null,
+  group: string | null,
+  tags: string | null,
+  parent: string | null,
+  tickSchedule: string | null,
+  tickAt: number | null,
+]
+
+const NO_RARE_COLUMNS: RareColumns = Object.freeze([0, 0, 0, null, null, null, null, null, null, null] as const)
+
+export const rareColumnsOf = (rare: string | null): RareColumns => (rare === null ? NO_RARE_COLUMNS : (JSON.parse(rare) as RareColumns))
 
 /**
  * A list for a message. V8 writes an array that has, or may have, holes key by key, at several times the cost; what `map` makes in optimized code
@@ -135,15 +152,11 @@ export function packed<From, To>(items: readonly From[], convert: (item: From) =
   return list
 }
 
-type Extras = readonly [group: string | null, tags: string | null, parent: string | null, tickSchedule: string | null, tickAt: number | null]
-const NO_EXTRAS: Extras = Object.freeze([null, null, null, null, null] as const)
-
-/** The lane of a claim. */
-export const laneIdOf = (claim: WireClaim): number => claim[12]
+export const laneIdOf = (claim: WireClaim): number => claim[8]
 
 export function decodeClaim(claim: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
-  const [seq, token, attempt, maxAttempts, crashCount, createdAt, giveUpAt, jobId, payload, extras, runAt, priority] = claim
-  const [group, tags, parentId, tickSchedule, tickAt] = extras === null ? NO_EXTRAS : (JSON.parse(extras) as Extras)
+  const [seq, jobId, payload, maxAttempts, createdAt, rare, runAt, priority] = claim
+  const [token, attempt, crashCount, giveUpAt, , group, tags, parentId, tickSchedule, tickAt] = rareColumnsOf(rare)
   return {
     jobId,
     token: token + 1,

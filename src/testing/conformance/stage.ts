@@ -178,7 +178,7 @@ function stageWorker(id: string, backend: Backend, opened: (heartbeat: Heartbeat
   return worker
 }
 
-/** As the lease thread does it, on this thread. */
+/** As lease/beats.ts does it, on this thread. */
 async function openHeartbeat(backend: Backend, workerId: string): Promise<HeartbeatConnection> {
   const source = backend.queue.heartbeat
   if (source.kind === 'inline') return source.open(workerId)
