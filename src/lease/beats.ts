@@ -5,7 +5,7 @@
  * States: opening → beating → ended, or failed. A crash leaves nothing to undo: the store sees the beats end.
  */
 import type { MessagePort } from 'node:worker_threads'
-import type { BeatResult, HeartbeatModule } from '../contract/backend.js'
+import type { BeatResult, HeartbeatConnection, HeartbeatModule } from '../contract/backend.js'
 import { monotonicMs } from './monotonic.js'
 
 export interface BeatsData {
@@ -38,16 +38,35 @@ export async function runBeats(port: MessagePort, data: BeatsData): Promise<void
 
 async function beatOn(port: MessagePort, data: BeatsData): Promise<void> {
   const cell = new Float64Array(data.lastBeat)
-  const { openHeartbeat } = (await import(data.module)) as HeartbeatModule
-  const connection = await openHeartbeat(data.config, data.workerId)
   let timer: NodeJS.Timeout | undefined
   let ended = false
+  let connection: HeartbeatConnection | undefined
+
+  async function end(): Promise<void> {
+    ended = true
+    clearTimeout(timer)
+    const closing = connection
+    connection = undefined
+    try {
+      await closing?.close()
+    } catch (error) {
+      post(port, { type: 'trouble', message: wordsOf(error) })
+    }
+    port.close()
+  }
+
+  // First of all: the port may close at any time, also while the connection opens.
+  port.once('close', end)
+  const { openHeartbeat } = (await import(data.module)) as HeartbeatModule
+  const opened = await openHeartbeat(data.config, data.workerId)
+  connection = opened
+  if (ended) return end()
 
   const beat = async (): Promise<void> => {
     const startedAtMs = monotonicMs()
     let waitMs = data.heartbeatMs
     try {
-      const result = await connection.beat()
+      const result = await opened.beat()
       cell[0] = startedAtMs
       post(port, { type: 'beat', startedAtMs, result })
     } catch (error) {
@@ -60,22 +79,9 @@ async function beatOn(port: MessagePort, data: BeatsData): Promise<void> {
     if (!ended) timer = setTimeout(beat, waitMs)
   }
 
-  const end = async (): Promise<void> => {
-    if (ended) return
-    ended = true
-    clearTimeout(timer)
-    try {
-      await connection.close()
-    } catch (error) {
-      post(port, { type: 'trouble', message: wordsOf(error) })
-    }
-    port.close()
-  }
-
   port.on('message', (message: 'stop' | 'beat') => {
     clearTimeout(timer)
     return message === 'beat' ? beat() : end()
   })
-  port.on('close', end)
   await beat()
 }

@@ -50,6 +50,7 @@ export class Worker {
   #leasesStale = false
   #reviving: Promise<void> | undefined
   #reviveTimer: NodeJS.Timeout | undefined
+  #reviveWaitMs = 0
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #endRun: (() => void) | undefined
@@ -320,6 +321,7 @@ export class Worker {
     this.#reviving = attempt().then(
       () => {
         this.#reviving = undefined
+        this.#reviveWaitMs = 0
         if (this.#state !== 'running') return
         this.#parts.events.emit('worker.started', { workerId: this.#id })
         this.#claimer.wake()
@@ -329,7 +331,9 @@ export class Worker {
         this.#reviving = undefined
         this.#trouble(error)
         // It keeps the process alive: with its leases gone, a worker that waits for its store may have nothing else that does.
-        if (this.#state === 'running') this.#reviveTimer = setTimeout(() => this.#revive(why), DEFAULTS.worker.retryMaxMs)
+        const { retryFirstMs, retryMaxMs } = DEFAULTS.worker
+        this.#reviveWaitMs = Math.min(Math.max(this.#reviveWaitMs * 2, retryFirstMs), retryMaxMs)
+        if (this.#state === 'running') this.#reviveTimer = setTimeout(() => this.#revive(why), this.#reviveWaitMs)
       },
     )
   }

@@ -6,6 +6,8 @@ import { defineJob, Kerja, type } from 'kerja'
 import type { HeartbeatModule, HeartbeatSource } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
+// As built: a thread runs no TypeScript.
+import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
 import { claimRequest, codeOf, job, jobs, openHandle, registration, temporaryFolder } from './support.js'
 
 const isRoot = process.getuid?.() === 0
@@ -140,6 +142,43 @@ describe('faults of the store', () => {
     const { config, module } = backend.queue.heartbeat as Extract<HeartbeatSource, { kind: 'thread' }>
     const { openHeartbeat } = (await import(module)) as HeartbeatModule
     expect(await codeOf(() => openHeartbeat(config, 'worker-1'))).toBe('STORE_FULL')
+  })
+
+  it('an index that was dropped by hand: a worker does not start, and says why', async () => {
+    const path = join(temporaryFolder(), 'jobs.db')
+    const kerja = new Kerja({ backend: backendOn(path), logger: 'silent' })
+    onTestFinished(() => kerja.close())
+    const noop = defineJob({ kind: 'test.noop', payload: type<object>() })
+    await kerja.enqueue(noop, {})
+    const handle = openHandle(path)
+    handle.exec('DROP INDEX kerja_jobs_running')
+    handle.close()
+    await expect(kerja.worker({ handlers: [noop.handle(() => undefined)] }).start()).rejects.toThrow('kerja_jobs_running')
+  })
+
+  it('a backend that is closed while beats begin closes at once', async () => {
+    const backend = backendOn(join(temporaryFolder(), 'jobs.db'))
+    await backend.open()
+    const worker = registration()
+    await backend.coordination.registerWorker(worker)
+    const ended: string[] = []
+    const keeper = createLeaseKeeper({
+      source: backend.queue.heartbeat,
+      workerId: worker.id,
+      heartbeatMs: 2_000,
+      leaseMs: worker.leaseMs,
+      onBeat: () => undefined,
+      onStale: (why) => ended.push(why),
+      onTrouble: () => undefined,
+    })
+    const started = keeper.start().catch((error: unknown) => error)
+    const askedAt = performance.now()
+    await backend.close()
+    // The limit after which the thread would be ended by force is ten seconds.
+    expect(performance.now() - askedAt).toBeLessThan(5_000)
+    await started
+    expect(ended).toHaveLength(1)
+    await keeper.stop()
   })
 
   it('a journal that a reader kept from being cut is cut afterwards', async () => {

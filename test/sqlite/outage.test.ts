@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { createManualClock } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
+// As built: a thread runs no TypeScript.
+import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
 import { openHandle, registration, temporaryFolder } from './support.js'
 
 /** Holds this thread, and so the lock, for real time; the engine waits in its own thread. */
@@ -31,4 +33,37 @@ it('a worker whose heartbeat lapsed while the store was locked gets until the ne
   // Longer than the living need to beat again.
   block(1_000)
   expect(await backend.coordination.reapWorkers()).toEqual([worker.id])
+})
+
+it('beats that waited for the lock spare the others of their thread too', async () => {
+  const path = join(temporaryFolder(), 'jobs.db')
+  const clock = createManualClock(1_000_000)
+  const backend = sqlite({ path, clock })
+  await backend.open()
+  const handle = openHandle(path)
+  const [late, beating] = [registration(), registration()]
+  for (const worker of [late, beating]) await backend.coordination.registerWorker(worker)
+  const keeper = createLeaseKeeper({
+    source: backend.queue.heartbeat,
+    workerId: beating.id,
+    heartbeatMs: 20,
+    leaseMs: beating.leaseMs,
+    onBeat: () => undefined,
+    onStale: () => undefined,
+    onTrouble: () => undefined,
+  })
+  onTestFinished(async () => {
+    await keeper.stop()
+    handle.close()
+    await backend.close()
+  })
+  await keeper.start()
+  clock.advance(late.leaseMs + 1)
+  // Only beats ask for the lock meanwhile.
+  handle.exec('BEGIN IMMEDIATE')
+  block(300)
+  handle.exec('COMMIT')
+  expect(await backend.coordination.reapWorkers()).toEqual([])
+  block(1_000)
+  expect(await backend.coordination.reapWorkers()).toEqual([late.id])
 })

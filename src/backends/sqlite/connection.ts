@@ -36,6 +36,13 @@ const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
+/** Others' commits take a few ms; a lock that is held for longer than this keeps heartbeats from being written too. */
+const LONG_WAIT_MS = 50
+let waitedAt = Number.NEGATIVE_INFINITY
+
+/** Somebody was in the way of this thread for long, of its calls or of its beats, until at most this many ms ago. */
+export const waitedWithin = (ms: number): boolean => performance.now() - waitedAt < ms
+
 /** Runs `action` until no other connection is in its way. Blocks the thread: never call it on one that serves requests. */
 export function untilFree<T>(path: string, limitMs: number, action: () => T): T {
   const startedAt = performance.now()
@@ -44,7 +51,9 @@ export function untilFree<T>(path: string, limitMs: number, action: () => T): T 
       return action()
     } catch (error) {
       if (!isBusy(error)) throw error
-      if (performance.now() - startedAt >= limitMs) throw lockedError(path, limitMs, error)
+      const nowAt = performance.now()
+      if (nowAt - startedAt > LONG_WAIT_MS) waitedAt = nowAt
+      if (nowAt - startedAt >= limitMs) throw lockedError(path, limitMs, error)
     }
     // Short and random, so that processes which share the lock get it in turn.
     const waitMsMax = tries < CLOSE_TRIES ? CLOSE_WAIT_MS_MAX : WAIT_MS_MAX

@@ -28,9 +28,12 @@ const BEAT_WAIT_MS_MAX = 250
 function open(config: StoreConfig, workerId: string): HeartbeatConnection {
   const driver = loadDriver(config.driver, config.allowUnsafeSqlite)
   const connection = openConnection(config)
+  let lock: ProcessLock | null = null
   try {
-    return beatOn(connection, config, workerId, holdProcessLock(driver, config.path, workerId))
+    lock = holdProcessLock(driver, config.path, workerId)
+    return beatOn(connection, config, workerId, lock)
   } catch (error) {
+    lock?.release()
     connection.close()
     throw error
   }
@@ -43,6 +46,8 @@ function beatOn(connection: Connection, config: StoreConfig, workerId: string, l
     `SELECT d.id, j.token, j.cancel_reason IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq
       WHERE j.worker = ? AND j.state = ${RUNNING}`,
   )
+  // A store whose schema was changed by hand fails the start, not every beat.
+  untilFree(config.path, config.lockTimeoutMs, () => held.rows(workerId))
   let closed = false
 
   function beat(): BeatResult {

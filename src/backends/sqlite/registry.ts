@@ -2,6 +2,7 @@
 import { KerjaError } from '../../errors.js'
 import { createEngine, type Engine } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
+import { WIRE_VERSION } from './wire.js'
 
 interface Shared {
   readonly engine: Engine
@@ -16,7 +17,8 @@ export interface EngineHold {
   release(): Promise<void>
 }
 
-const REGISTRY = Symbol.for('kerja.sqlite.engines')
+/** With the version of the messages: another build of Kerja in this process has engines of its own. */
+const REGISTRY = Symbol.for(`kerja.sqlite.engines.${WIRE_VERSION}`)
 
 function engines(): Map<string, Shared> {
   const holder = globalThis as { [REGISTRY]?: Map<string, Shared> }

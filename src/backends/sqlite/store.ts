@@ -24,29 +24,9 @@ export interface Store extends StoreParts {
   write<T>(action: () => T, options: { readonly useReserve: boolean }): T
   /** One snapshot. */
   read<T>(action: () => T): T
-  /** Somebody held the write lock for long until at most this many ms ago. */
-  waitedWithin(ms: number): boolean
   /** Cuts a journal that has outgrown its limit. It waits for nobody: readers in the way leave it for later. */
   trimJournal(): void
   close(): void
-}
-
-/** Others' commits take a few ms; a lock that is held for longer than this keeps heartbeats from being written too. */
-const LONG_WAIT_MS = 50
-
-function createWriteLock(connection: StoreContext['connection'], { path, lockTimeoutMs }: StoreConfig) {
-  let waitedAt = Number.NEGATIVE_INFINITY
-  return {
-    begin(): void {
-      const askedAt = performance.now()
-      try {
-        untilFree(path, lockTimeoutMs, () => connection.exec('BEGIN IMMEDIATE'))
-      } finally {
-        if (performance.now() - askedAt > LONG_WAIT_MS) waitedAt = performance.now()
-      }
-    },
-    waitedWithin: (ms: number): boolean => performance.now() - waitedAt < ms,
-  }
 }
 
 /** Opens the file, and brings its schema up to date. */
@@ -54,7 +34,7 @@ export function openStore(config: StoreConfig): Store {
   const connection = openConnection(config)
   try {
     const clock = clockFrom(config.clockBuffer)
-    const { begin, waitedWithin } = createWriteLock(connection, config)
+    const begin = () => untilFree(config.path, config.lockTimeoutMs, () => connection.exec('BEGIN IMMEDIATE'))
     const inWrite = <T>(action: () => T): T => {
       begin()
       try {
@@ -138,7 +118,6 @@ export function openStore(config: StoreConfig): Store {
         if ((statSync(`${config.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) <= WAL_BYTES_MAX) return
         truncateJournal(connection)
       },
-      waitedWithin,
       close: () => connection.close(),
     }
   } catch (error) {

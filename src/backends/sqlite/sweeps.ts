@@ -1,4 +1,5 @@
 /** Bounded chores that run after a group, each in a transaction of its own: expire, prune, reap. None takes the write lock to find nothing. */
+import { waitedWithin } from './connection.js'
 import { loadDriver } from './driver.js'
 import type { StoreConfig } from './options.js'
 import { isProcessDead, lockedWorkerIds, removeLockFiles } from './process-lock.js'
@@ -34,7 +35,7 @@ export function createSweeps(store: Store, config: StoreConfig) {
       if (gone.length + lapsed.length === 0) return []
       const declare = (): string[] => {
         // Whoever had to wait for the lock knows that others could not beat either: they get until the next look.
-        const spared = store.waitedWithin(LOCK_PATIENCE_MS)
+        const spared = waitedWithin(LOCK_PATIENCE_MS)
         return [...coordination.declareGone(gone), ...(spared ? [] : coordination.declareLapsed(lapsed))]
       }
       const declared = store.write(declare, FINISHING)

@@ -42,9 +42,11 @@ const hosted = new Set<MessagePort>()
 
 async function host({ runner, port: beatsPort, data }: HostedBeats): Promise<void> {
   hosted.add(beatsPort)
+  beatsPort.once('close', () => hosted.delete(beatsPort))
   try {
     const { runBeats } = (await import(runner)) as BeatsModule
-    await runBeats(beatsPort, data)
+    // Closed meanwhile: nobody would end the beats.
+    if (hosted.has(beatsPort)) await runBeats(beatsPort, data)
   } catch {
     // The worker sees its port close, and fails to start; the others of this thread go on.
     beatsPort.close()

@@ -13,6 +13,9 @@ import type {
 import type { PriorityRank } from '../../core/state.js'
 import { decodeTags, decodeTick, encodeTags } from './rows.js'
 
+/** Raised whenever a message between the threads changes. */
+export const WIRE_VERSION = 2
+
 /** Jobs sent together mostly have one lane: they share this very array, which then crosses once and is compared by identity over there. */
 export type LaneName = readonly [queue: string, kind: string, version: number]
 
