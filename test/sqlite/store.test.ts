@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { createManualClock } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { WIRE_VERSION } from '../../dist/backends/sqlite/wire.js'
 import { claimRequest, codeOf, job, jobs, openHandle, registration, temporaryFolder } from './support.js'
 
 const registry = (): Map<string, unknown> =>
-  (globalThis as unknown as Record<symbol, Map<string, unknown>>)[Symbol.for('kerja.sqlite.engines')] ?? new Map()
+  (globalThis as unknown as Record<symbol, Map<string, unknown>>)[Symbol.for(`kerja.sqlite.engines.${WIRE_VERSION}`)] ?? new Map()
 
 describe('one store', () => {
   it('is shared by all backends of one file in a process, whatever link they came by', async () => {
