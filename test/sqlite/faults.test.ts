@@ -6,9 +6,7 @@ import { defineJob, Kerja, type } from 'kerja'
 import type { HeartbeatModule, HeartbeatSource } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
-// As built: a thread runs no TypeScript.
-import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
-import { claimRequest, codeOf, job, jobs, openHandle, registration, temporaryFolder } from './support.js'
+import { claimRequest, codeOf, job, jobs, keepLeases, openHandle, registration, temporaryFolder } from './support.js'
 
 const isRoot = process.getuid?.() === 0
 
@@ -162,15 +160,7 @@ describe('faults of the store', () => {
     const worker = registration()
     await backend.coordination.registerWorker(worker)
     const ended: string[] = []
-    const keeper = createLeaseKeeper({
-      source: backend.queue.heartbeat,
-      workerId: worker.id,
-      heartbeatMs: 2_000,
-      leaseMs: worker.leaseMs,
-      onBeat: () => undefined,
-      onStale: (why) => ended.push(why),
-      onTrouble: () => undefined,
-    })
+    const keeper = keepLeases(backend, worker, { onStale: (why) => ended.push(why) })
     const started = keeper.start().catch((error: unknown) => error)
     const askedAt = performance.now()
     await backend.close()

@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { createManualClock } from 'kerja/backend'
 import { sqlite } from 'kerja/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-// As built: a thread runs no TypeScript.
-import { createLeaseKeeper } from '../../dist/lease/lease-keeper.js'
-import { openHandle, registration, temporaryFolder } from './support.js'
+import { keepLeases, openHandle, registration, temporaryFolder } from './support.js'
 
 /** Holds this thread, and so the lock, for real time; the engine waits in its own thread. */
 const block = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
@@ -43,15 +41,7 @@ it('beats that waited for the lock spare the others of their thread too', async 
   const handle = openHandle(path)
   const [late, beating] = [registration(), registration()]
   for (const worker of [late, beating]) await backend.coordination.registerWorker(worker)
-  const keeper = createLeaseKeeper({
-    source: backend.queue.heartbeat,
-    workerId: beating.id,
-    heartbeatMs: 20,
-    leaseMs: beating.leaseMs,
-    onBeat: () => undefined,
-    onStale: () => undefined,
-    onTrouble: () => undefined,
-  })
+  const keeper = keepLeases(backend, beating, { heartbeatMs: 20 })
   onTestFinished(async () => {
     await keeper.stop()
     handle.close()

@@ -7,8 +7,10 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ClaimRequest, NewJob, WorkerRegistration } from 'kerja/backend'
+import type { Backend, ClaimRequest, NewJob, WorkerRegistration } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
+// As built: a thread runs no TypeScript.
+import { createLeaseKeeper, type LeaseKeeper, type LeaseKeeperOptions } from '../../dist/lease/lease-keeper.js'
 
 /** Made for one test and removed after it. */
 export function temporaryFolder(): string {
@@ -127,3 +129,16 @@ export async function codeOf(call: () => unknown): Promise<string> {
   }
   throw new Error('the call succeeded')
 }
+
+/** Has the worker's leases renewed as a worker does it. */
+export const keepLeases = (backend: Backend, worker: WorkerRegistration, overrides: Partial<LeaseKeeperOptions> = {}): LeaseKeeper =>
+  createLeaseKeeper({
+    source: backend.queue.heartbeat,
+    workerId: worker.id,
+    heartbeatMs: 2_000,
+    leaseMs: worker.leaseMs,
+    onBeat: () => undefined,
+    onStale: () => undefined,
+    onTrouble: () => undefined,
+    ...overrides,
+  })

@@ -86,14 +86,15 @@ function wrapStatement<Columns extends readonly unknown[]>(statement: RawStateme
   } else if (statement.setReturnArrays !== undefined) {
     statement.setReturnArrays(true)
   } else {
+    // The columns are the statement's, which only its author knows.
+    const columnsOf = (row: unknown): Columns => Object.values(row as object) as unknown as Columns
     return {
       run: (...values) => Number(statement.run(...values).changes),
       row: (...values) => {
         const row = statement.get(...values)
-        // The columns are the statement's, which only its author knows: the one cast for both drivers' untyped rows.
-        return row === undefined ? undefined : (Object.values(row as object) as unknown as Columns)
+        return row === undefined ? undefined : columnsOf(row)
       },
-      rows: (...values) => statement.all(...values).map((row) => Object.values(row as object) as unknown as Columns),
+      rows: (...values) => statement.all(...values).map(columnsOf),
     }
   }
   return {
