@@ -5,6 +5,7 @@ import { ENDED_AS } from './carried-rows.js'
 import type { StoreContext } from './context.js'
 import type { Ended } from './ended.js'
 import { CANCELLED, encodeTags, HELD, HOLDING_SQL, READY, SUSPECT } from './rows.js'
+import { createWorkerNumbers } from './worker-numbers.js'
 
 export interface Accept {
   accept(jobs: readonly CarriedJob[]): AcceptResult[]
@@ -94,6 +95,7 @@ function createInsertCarried({ connection, sequence }: StoreContext): (job: Carr
   const insertPayload = connection.prepare(
     'INSERT INTO kerja_payloads (seq, id, payload, job_group, tags, parent, tick_schedule, tick_at, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
+  const numberOf = createWorkerNumbers(connection)
   const keepResult = connection.prepare('INSERT INTO kerja_results (seq, result) VALUES (?, ?)')
   const addAttempt = connection.prepare(
     'INSERT INTO kerja_attempts (job, token, attempt, worker, started_at, ended_at, outcome, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -108,8 +110,10 @@ function createInsertCarried({ connection, sequence }: StoreContext): (job: Carr
     insertPayload.run(seq, jobId, job.payload, group, encodeTags(job.tags), parentId, tick?.schedule ?? null, tick?.instant ?? null, failed)
     const counted = [job.token, job.attempt, job.maxAttempts, job.crashCount, job.retrying ? 1 : 0] as const
     const times = [Math.ceil(job.createdAt), ceil(job.claimedAt), finishedAt, pruneAt, bound, giveUpAt, startBy] as const
+    const workerId = job.end?.workerId ?? null
+    const worker = workerId === null ? null : numberOf(workerId)
     const keyed = unique === null ? [null, null, null] : [job.kind, unique.key, unique.scope === 'live' ? 1 : 0]
-    insertJob.run(seq, lane, job.priority, state, Math.ceil(job.runAt), ...counted, ...times, job.end?.workerId ?? null, ...keyed, reason)
+    insertJob.run(seq, lane, job.priority, state, Math.ceil(job.runAt), ...counted, ...times, worker, ...keyed, reason)
     const result = job.end?.result ?? null
     if (result !== null) keepResult.run(seq, result)
     for (const { token, attempt, workerId, startedAt, endedAt, outcome, failure: cause } of job.attempts)

@@ -4,9 +4,10 @@ import type { CarriedJob, StandingKey } from '../../contract/transfer.js'
 import type { PriorityRank } from '../../core/state.js'
 import { CANCELLED, COMPLETED, decodeFailure, decodeTags, decodeTick, FAILED, HELD } from './rows.js'
 import type { Handle, WireLane } from './wire.js'
+import { WORKER_ID_SQL } from './worker-numbers.js'
 
 export const CARRIED_COLUMNS = `j.seq, d.id, j.lane, j.priority, j.state, j.run_at, j.token, j.attempt, j.max_attempts, j.crash_count, j.failed,
-  j.created_at, j.claimed_at, j.finished_at, j.prune_at, j.give_up_at, j.start_by, j.worker, j.unique_key, j.unique_live, j.reason, d.job_group,
+  j.created_at, j.claimed_at, j.finished_at, j.prune_at, j.give_up_at, j.start_by, ${WORKER_ID_SQL}, j.unique_key, j.unique_live, j.reason, d.job_group,
   d.tags, d.parent, d.tick_schedule, d.tick_at, d.failure, d.payload, r.result`
 export const CARRIED_TABLES = 'kerja_jobs j CROSS JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_results r ON r.seq = j.seq'
 
@@ -28,7 +29,7 @@ export type CarriedRow = readonly [
   pruneAt: number | null,
   giveUpAt: number | null,
   startBy: number | null,
-  worker: string | null,
+  workerId: string | null,
   uniqueKey: string | null,
   uniqueLive: number | null,
   reason: string | null,

@@ -6,6 +6,7 @@ import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
 import { rangeOf } from './seqs.js'
 import { laneIdOf, packed, rareColumnsOf, type WireClaim, type WireLane } from './wire.js'
+import { createLiveWorkers } from './worker-numbers.js'
 
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
@@ -50,16 +51,13 @@ const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attem
 
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
-  const worker = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
+  const liveNumber = createLiveWorkers(connection)
   const read = connection.prepare<ClaimableRow>(READ)
   const readRange = connection.prepare<ClaimableRow>(READ_RANGE)
   const take = connection.prepare(`${TAKE} seq IN (SELECT value FROM json_each(?))`)
   const takeRange = connection.prepare(`${TAKE} seq BETWEEN ? AND ?`)
   const lanesOf = createOpenLanes(context)
   const heads = createHeads(context)
-
-  /** A worker nobody knows, or that was declared dead, gets nothing: its leases would not hold. */
-  const isDead = (workerId: string): boolean => worker.row(workerId)?.[0] !== null
 
   function result(request: ClaimRequest, lanes: readonly OpenLane[], now: number, jobs: WireClaim[]): WireClaimResult {
     const slotsFree = !heads.anySuspect() || heads.aloneSlotsFree(now)
@@ -74,7 +72,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   }
 
   /** Takes the candidates, except those past their deadline: they end. */
-  function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, now: number): WireClaim[] {
+  function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, worker: number, now: number): WireClaim[] {
     if (candidates.length === 0) return []
     const claimed: WireClaim[] = []
     const byLease = new Map<number | null, number[]>()
@@ -95,7 +93,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
       else seqs.push(seq)
     }
     for (const [leaseMs, seqs] of byLease) {
-      const lease = [now, leaseMs === null ? null : Math.ceil(now + leaseMs), request.workerId, request.alone ? 1 : 0] as const
+      const lease = [now, leaseMs === null ? null : Math.ceil(now + leaseMs), worker, request.alone ? 1 : 0] as const
       const taken = rangeOf(seqs)
       if (taken === null) take.run(...lease, JSON.stringify(seqs))
       else takeRange.run(...lease, ...taken)
@@ -105,11 +103,12 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
 
   const claim = (request: ClaimRequest): WireClaimResult => {
     const now = context.now()
-    if (isDead(request.workerId)) return nothing(now)
+    const worker = liveNumber(request.workerId)
+    if (worker === null) return nothing(now)
     const lanes = lanesOf(request)
     if (request.alone) {
       const wanted = request.limit > 0 && heads.aloneSlotsFree(now) ? heads.dueSuspects(lanes, now, 1) : []
-      return result(request, lanes, now, claimFrom(wanted, request, now))
+      return result(request, lanes, now, claimFrom(wanted, request, worker, now))
     }
     const jobs: WireClaim[] = []
     const left = new Map(request.queues)
@@ -118,7 +117,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
       for (;;) {
         const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
         if (wanted.length === 0) break
-        const taken = claimFrom(wanted, request, now)
+        const taken = claimFrom(wanted, request, worker, now)
         for (const job of taken) spend(left, context.lanes.find(laneIdOf(job))[1])
         jobs.push(...taken)
         if (taken.length === wanted.length || jobs.length >= request.limit) break
@@ -129,7 +128,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
 
   const peek = (request: ClaimRequest): WireClaimResult | null => {
     const now = context.now()
-    if (isDead(request.workerId)) return nothing(now)
+    if (liveNumber(request.workerId) === null) return nothing(now)
     const answer = result(request, lanesOf(request), now, [])
     return answer.nextDueInMs === 0 && request.limit > 0 ? null : answer
   }

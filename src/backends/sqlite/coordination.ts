@@ -3,6 +3,7 @@ import type { Coordination, WorkerRecord, WorkerRegistration } from '../../contr
 import { KerjaError, quote } from '../../errors.js'
 import type { StoreContext } from './context.js'
 import { RUNNING } from './rows.js'
+import { createLiveWorkers, createWorkerNumbers } from './worker-numbers.js'
 
 export type LeadRequest = Parameters<Coordination['lead']>[0]
 
@@ -18,8 +19,6 @@ export interface CoordinationStore {
   declareLapsed(ids: readonly string[]): string[]
   /** Ids of the workers still remembered. */
   known(): Set<string>
-  /** Declared dead, or unknown: no lease of this worker holds. */
-  isDead(workerId: string): boolean
   lead(request: LeadRequest): boolean
   resign(role: string, workerId: string): void
   pause(queue: string): void
@@ -52,13 +51,14 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
   const { connection, effects } = context
   const died = connection.prepare<[number | null]>('SELECT died_at FROM kerja_workers WHERE id = ?')
   const insert = connection.prepare(
-    `REPLACE INTO kerja_workers (id, name, host, pid, version, queues, kinds, schedules, concurrency, lease_ms, started_at, heartbeat_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `REPLACE INTO kerja_workers (id, number, name, host, pid, version, queues, kinds, schedules, concurrency, lease_ms, started_at, heartbeat_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
+  const numberOf = createWorkerNumbers(connection)
   const remove = connection.prepare('DELETE FROM kerja_workers WHERE id = ?')
   const list = connection.prepare<WorkerRow>(
     `SELECT id, name, host, pid, version, queues, kinds, schedules, concurrency, lease_ms, started_at, heartbeat_at, ${LIVE_SQL},
-      (SELECT count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = kerja_workers.id AND state = ${RUNNING}) FROM kerja_workers ORDER BY started_at, id`,
+      (SELECT count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = kerja_workers.number AND state = ${RUNNING}) FROM kerja_workers ORDER BY started_at, id`,
   )
   const undeclared = connection.prepare<[string, number]>(`SELECT id, ${LIVE_SQL} FROM kerja_workers WHERE died_at IS NULL`)
   const declare = connection.prepare('UPDATE kerja_workers SET died_at = ? WHERE id = ? AND died_at IS NULL')
@@ -68,18 +68,16 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
   const dropDead = connection.prepare('DELETE FROM kerja_workers WHERE died_at < ?')
   const pause = connection.prepare('INSERT OR IGNORE INTO kerja_paused_queues (queue, paused_at) VALUES (?, ?)')
   const resume = connection.prepare('DELETE FROM kerja_paused_queues WHERE queue = ?')
-  const isDead = (workerId: string): boolean => died.row(workerId)?.[0] !== null
 
   return {
-    ...createRoles(context, isDead),
-    isDead,
+    ...createRoles(context),
     register(worker) {
       if (typeof died.row(worker.id)?.[0] === 'number')
         throw new KerjaError('WORKER_STATE', `Worker ${quote(worker.id)} was declared dead. Register under a new id: ids are never used twice.`)
       const { id, name, host, pid, version, concurrency, leaseMs } = worker
       const served = [JSON.stringify(worker.queues), JSON.stringify(worker.kinds), JSON.stringify(worker.schedules)]
       const now = context.now()
-      insert.run(id, name, host, pid, version, ...served, concurrency, leaseMs, now, now)
+      insert.run(id, numberOf(id), name, host, pid, version, ...served, concurrency, leaseMs, now, now)
     },
     deregister(workerId) {
       remove.run(workerId)
@@ -102,16 +100,17 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
   }
 }
 
-function createRoles(context: StoreContext, isDead: (workerId: string) => boolean): Pick<CoordinationStore, 'lead' | 'resign'> {
+function createRoles(context: StoreContext): Pick<CoordinationStore, 'lead' | 'resign'> {
   const { connection } = context
+  const liveNumber = createLiveWorkers(connection)
   const role = connection.prepare<[string, number]>('SELECT worker, until FROM kerja_roles WHERE role = ?')
   const take = connection.prepare('REPLACE INTO kerja_roles (role, worker, until) VALUES (?, ?, ?)')
   const resign = connection.prepare('DELETE FROM kerja_roles WHERE role = ? AND worker = ?')
   return {
     lead(request) {
-      if (isDead(request.workerId)) return false
+      if (liveNumber(request.workerId) === null) return false
       const [holder, until] = role.row(request.role) ?? [request.workerId, 0]
-      if (holder !== request.workerId && until > context.now() && !isDead(holder)) return false
+      if (holder !== request.workerId && until > context.now() && liveNumber(holder) !== null) return false
       take.run(request.role, request.workerId, Math.ceil(context.now() + request.ttlMs))
       return true
     },

@@ -44,7 +44,7 @@ function beatOn(connection: Connection, config: StoreConfig, workerId: string, l
   const renew = connection.prepare('UPDATE kerja_workers SET heartbeat_at = ? WHERE id = ? AND died_at IS NULL')
   const held = connection.prepare<[string, number, number]>(
     `SELECT d.id, j.token, j.cancel_reason IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq
-      WHERE j.worker = ? AND j.state = ${RUNNING}`,
+      WHERE j.worker = (SELECT number FROM kerja_workers WHERE id = ?) AND j.state = ${RUNNING}`,
   )
   // A store whose schema was changed by hand fails the start, not every beat.
   untilFree(config.path, config.lockTimeoutMs, () => held.rows(workerId))

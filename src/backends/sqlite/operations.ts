@@ -114,7 +114,7 @@ function createOperations(context: StoreContext, { claim, changes, counters, end
   const stats = createStats(context, holds, counters, ended)
   const schedules = createScheduleStore(context, push)
   const lapsed = createLapsed(context)
-  const transfer = transferOperations(createTake(context, coordination, prune.forget), createAccept(context, ended))
+  const transfer = transferOperations(createTake(context, prune.forget), createAccept(context, ended))
   return {
     push: (jobs: readonly WireJob[]) => push(jobs),
     settle: (settlements: readonly WireSettlement[]) => settle(settlements),

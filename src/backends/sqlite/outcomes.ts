@@ -7,6 +7,7 @@ import type { Ended } from './ended.js'
 import { isConstraint } from './faults.js'
 import { CANCELLED, FAILED, FORWARDED_HELD, HELD, HELD_UNDER_SQL, WAITING_AGAIN_SQL } from './rows.js'
 import type { WireSettlement } from './wire.js'
+import { WORKER_ID_SQL } from './worker-numbers.js'
 
 type Outcome = NonNullable<WireSettlement[4]>
 
@@ -16,7 +17,7 @@ type ClaimRow = readonly [
   token: number,
   lane: number,
   attempt: number,
-  worker: string | null,
+  workerId: string | null,
   claimedAt: number | null,
   cancelReason: string | null,
   cancelRetention: number | null,
@@ -37,7 +38,7 @@ export type SettleOther = (seq: number, token: number, outcome: Outcome, now: nu
 export function createOtherOutcomes(context: StoreContext, counters: Counters, ended: Ended): SettleOther {
   const { connection, lanes, effects } = context
   const read = connection.prepare<ClaimRow>(
-    `SELECT seq, token, lane, attempt, worker, claimed_at, cancel_reason, cancel_retention FROM kerja_jobs WHERE ${HELD_UNDER_SQL}`,
+    `SELECT seq, token, lane, attempt, ${WORKER_ID_SQL}, claimed_at, cancel_reason, cancel_retention FROM kerja_jobs WHERE ${HELD_UNDER_SQL}`,
   )
   const addCrash = connection.prepare('UPDATE kerja_jobs SET crash_count = crash_count + 1 WHERE seq = ?')
   const { end, waitAgain } = createMoves(context, ended)
@@ -122,9 +123,14 @@ function createRemember({ connection }: StoreContext) {
     'INSERT OR REPLACE INTO kerja_attempts (job, token, attempt, worker, started_at, ended_at, outcome, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const setFailure = connection.prepare('UPDATE kerja_payloads SET failure = ? WHERE seq = ?')
-  return ([seq, token, , attempt, worker, claimedAt]: ClaimRow, outcome: AttemptRecord['outcome'], failure: JobFailure | null, now: number): void => {
+  return (
+    [seq, token, , attempt, workerId, claimedAt]: ClaimRow,
+    outcome: AttemptRecord['outcome'],
+    failure: JobFailure | null,
+    now: number,
+  ): void => {
     const json = failure === null ? null : JSON.stringify(failure)
-    addAttempt.run(seq, token, attempt, worker, claimedAt ?? now, now, outcome, json)
+    addAttempt.run(seq, token, attempt, workerId, claimedAt ?? now, now, outcome, json)
     if (json !== null) setFailure.run(json, seq)
   }
 }

@@ -1,6 +1,7 @@
 /** How jobs stand in `kerja_jobs`: the state numbers, and rows back into records. */
 import type { JobFailure, JobRecord } from '../../contract/job.js'
 import { type HoldReason, type JobState, type PriorityRank, SUSPECT_CRASH_COUNT, waitingState } from '../../core/state.js'
+import { WORKER_ID_SQL } from './worker-numbers.js'
 
 export const READY = 0
 export const RUNNING = 1
@@ -32,7 +33,7 @@ export const HELD_UNDER_SQL = `seq = ? AND token = ? AND state = ${RUNNING}`
 export const isWaiting = (state: number): boolean => state === READY || state === SUSPECT || state === HELD
 
 export const RECORD_COLUMNS = `j.seq, d.id, j.lane, j.priority, j.state, j.run_at, j.token, j.attempt, j.max_attempts, j.crash_count, j.failed,
-  j.created_at, j.claimed_at, j.finished_at, j.give_up_at, j.start_by, j.worker, j.unique_key, d.job_group, d.tags, d.parent, d.tick_schedule,
+  j.created_at, j.claimed_at, j.finished_at, j.give_up_at, j.start_by, ${WORKER_ID_SQL}, j.unique_key, d.job_group, d.tags, d.parent, d.tick_schedule,
   d.tick_at, j.cancel_reason, j.reason, d.failure, r.result, d.payload, p.fraction, p.message, p.at`
 /** Progress belongs to one claim: that of an earlier one does not show. */
 export const RECORD_TABLES = `kerja_jobs j JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_results r ON r.seq = j.seq
@@ -55,7 +56,7 @@ export type RecordRow = readonly [
   finishedAt: number | null,
   giveUpAt: number | null,
   startBy: number | null,
-  worker: string | null,
+  workerId: string | null,
   uniqueKey: string | null,
   group: string | null,
   tags: string | null,

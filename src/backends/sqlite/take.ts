@@ -4,10 +4,10 @@ import type { CarriedJob, CarriedPage, Departure, KeyPage, LeaveResult, PageRequ
 import type { CarriedRow } from './carried-rows.js'
 import { CARRIED_COLUMNS, CARRIED_TABLES, carriedOf } from './carried-rows.js'
 import type { StoreContext } from './context.js'
-import type { CoordinationStore } from './coordination.js'
 import { decodeFailure, ENDED_SQL, FORWARDED, FORWARDED_HELD, HELD, isWaiting, RUNNING, WAITING_SQL } from './rows.js'
 import { createLocate } from './settle.js'
 import { encodeLease } from './wire.js'
+import { createLiveWorkers } from './worker-numbers.js'
 
 export interface Take {
   take(request: TakeRequest): CarriedPage
@@ -21,8 +21,9 @@ const WINDOW = 25_000
 /** Rows read at once: payloads may be large, and a page is bounded by their size. */
 const ROWS_READ = 100
 
-export function createTake(context: StoreContext, { isDead }: Pick<CoordinationStore, 'isDead'>, forget: (seqs: readonly number[]) => void): Take {
+export function createTake(context: StoreContext, forget: (seqs: readonly number[]) => void): Take {
   const { connection } = context
+  const liveNumber = createLiveWorkers(connection)
   const read = (states: string) =>
     connection.prepare<CarriedRow>(
       `SELECT ${CARRIED_COLUMNS} FROM ${CARRIED_TABLES} WHERE j.seq > ? AND j.seq <= ? AND j.${states} ORDER BY j.seq LIMIT ?`,
@@ -40,9 +41,10 @@ export function createTake(context: StoreContext, { isDead }: Pick<CoordinationS
 
   return {
     take(request) {
-      if (isDead(request.workerId)) return { jobs: [], next: null }
+      const worker = liveNumber(request.workerId)
+      if (worker === null) return { jobs: [], next: null }
       const { rows, page } = pageOfWaiting(request)
-      take.run(request.workerId, JSON.stringify(rows.map(([seq]) => seq)))
+      take.run(worker, JSON.stringify(rows.map(([seq]) => seq)))
       return page
     },
     ended: (request) => pageOfEnded(request).page,

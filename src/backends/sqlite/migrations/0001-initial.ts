@@ -36,7 +36,7 @@ export const initial = Object.freeze({
   deadline INTEGER,
   give_up_at INTEGER,
   start_by INTEGER,
-  worker TEXT,
+  worker INTEGER,
   unique_kind TEXT,
   unique_key TEXT,
   unique_live INTEGER,
@@ -91,8 +91,10 @@ export const initial = Object.freeze({
   queue TEXT NOT NULL, minute INTEGER NOT NULL, completed INTEGER NOT NULL, retried INTEGER NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (queue, minute)
 ) STRICT, WITHOUT ROWID`,
     'CREATE TABLE kerja_paused_queues (queue TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT, WITHOUT ROWID',
+    // Every worker that ever registered: a job names its worker by number, also when that is long gone.
+    'CREATE TABLE kerja_worker_ids (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT',
     `CREATE TABLE kerja_workers (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL, queues TEXT NOT NULL, kinds TEXT NOT NULL,
+  id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, name TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL, queues TEXT NOT NULL, kinds TEXT NOT NULL,
   schedules TEXT NOT NULL, concurrency INTEGER NOT NULL, lease_ms INTEGER NOT NULL, started_at INTEGER NOT NULL, heartbeat_at INTEGER NOT NULL, died_at INTEGER
 ) STRICT`,
     'CREATE TABLE kerja_roles (role TEXT PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID',
