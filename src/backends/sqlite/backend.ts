@@ -12,17 +12,7 @@ import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
 import { type WakeKind, wakePathOf } from './wake.js'
-import {
-  decodeClaim,
-  decodePushResults,
-  decodeSettleResults,
-  encodeJobs,
-  encodeLease,
-  encodeSettlement,
-  laneIdOf,
-  packed,
-  type WireLane,
-} from './wire.js'
+import { decodeClaims, decodePushResults, decodeSettleResults, encodeJobs, encodeLease, encodeSettlement, packed } from './wire.js'
 
 const CAPABILITIES: Capabilities = Object.freeze({
   clock: 'store',
@@ -129,9 +119,8 @@ function createQueue(config: StoreConfig, use: Use): Queue {
     },
     pushSync: (jobs, { tx }) => pushIn(use(), jobs, tx),
     async claim(request) {
-      const { jobs, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
-      const byId = new Map(lanes.map((lane) => [lane[0], lane]))
-      return { jobs: jobs.map((job) => decodeClaim(job, byId.get(laneIdOf(job)) as WireLane, claimedAt, request.alone)), nextDueInMs, suspectsWait }
+      const { batches, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)
+      return { jobs: decodeClaims(batches, lanes, claimedAt, request.alone), nextDueInMs, suspectsWait }
     },
     async settle(settlements, options) {
       const engine = use()

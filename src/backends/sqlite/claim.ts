@@ -2,17 +2,17 @@
 import type { ClaimRequest } from '../../contract/backend.js'
 import { PRIORITIES } from '../../core/state.js'
 import type { StoreContext } from './context.js'
+import { type Candidate, createHandOut, type OpenLane } from './hand-out.js'
 import type { EndLate } from './late.js'
 import { READY, RUNNING, SUSPECT } from './rows.js'
-import { rangeOf } from './seqs.js'
-import { laneIdOf, packed, rareColumnsOf, type WireClaim, type WireLane } from './wire.js'
+import { packed, type WireClaims, type WireLane } from './wire.js'
 import { createLiveWorkers } from './worker-numbers.js'
 
 /** A quarter of the workers may be kept from other work by a suspect. */
 const ALONE_SHARE = 4
 
 export interface WireClaimResult {
-  readonly jobs: readonly WireClaim[]
+  readonly batches: readonly WireClaims[]
   readonly lanes: readonly WireLane[]
   readonly claimedAt: number
   readonly nextDueInMs: number | null
@@ -25,80 +25,23 @@ export interface Claim {
   peek(request: ClaimRequest): WireClaimResult | null
 }
 
-interface OpenLane {
-  readonly lane: WireLane
-  readonly leaseMs: number | null
-}
-
-interface Candidate {
-  readonly seq: number
-  readonly runAt: number
-  readonly priority: number
-  readonly open: OpenLane
-}
-
-/** The columns of a `WireClaim` that its rows have, in the order that the numbers are given. */
-type ClaimableRow = readonly [seq: number, id: string, payload: string, maxAttempts: number, createdAt: number, rare: string | null]
-
-const READ_COLUMNS = `SELECT j.seq, d.id, d.payload, j.max_attempts, j.created_at,
-  CASE WHEN j.token = 0 AND j.attempt = 0 AND j.crash_count = 0 AND coalesce(j.give_up_at, j.deadline, d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL
-    THEN NULL ELSE json_array(j.token, j.attempt, j.crash_count, j.give_up_at, j.deadline, d.job_group, d.tags, d.parent, d.tick_schedule, d.tick_at) END`
-const READ = `${READ_COLUMNS} FROM json_each(?) wanted CROSS JOIN kerja_jobs j ON j.seq = wanted.value CROSS JOIN kerja_payloads d ON d.seq = j.seq`
-const READ_RANGE = `${READ_COLUMNS} FROM kerja_jobs j CROSS JOIN kerja_payloads d ON d.seq = j.seq WHERE j.seq BETWEEN ? AND ? ORDER BY j.seq`
-
-const TAKE = `UPDATE kerja_jobs SET state = ${RUNNING}, token = token + 1, attempt = attempt + 1, claimed_at = ?, lease_until = ?, worker = ?, alone = ?,
-  deadline = give_up_at WHERE`
-
 export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   const { connection } = context
   const liveNumber = createLiveWorkers(connection)
-  const read = connection.prepare<ClaimableRow>(READ)
-  const readRange = connection.prepare<ClaimableRow>(READ_RANGE)
-  const take = connection.prepare(`${TAKE} seq IN (SELECT value FROM json_each(?))`)
-  const takeRange = connection.prepare(`${TAKE} seq BETWEEN ? AND ?`)
+  const handOut = createHandOut(context, endLate)
   const lanesOf = createOpenLanes(context)
   const heads = createHeads(context)
 
-  function result(request: ClaimRequest, lanes: readonly OpenLane[], now: number, jobs: WireClaim[]): WireClaimResult {
+  function result(request: ClaimRequest, lanes: readonly OpenLane[], now: number, batches: WireClaims[]): WireClaimResult {
     const slotsFree = !heads.anySuspect() || heads.aloneSlotsFree(now)
     const next = request.alone ? (slotsFree ? heads.nextSuspectAt(lanes) : null) : heads.nextReadyAt(lanes, now)
     return {
-      jobs,
-      lanes: jobs.length === 0 ? [] : packed(lanes, ({ lane }) => lane),
+      batches,
+      lanes: batches.length === 0 ? [] : packed(lanes, ({ lane }) => lane),
       claimedAt: now,
       nextDueInMs: next === null ? null : Math.max(0, next - now),
       suspectsWait: heads.anySuspect() && slotsFree && (heads.nextSuspectAt(lanes) ?? now + 1) <= now,
     }
-  }
-
-  /** Takes the candidates, except those past their deadline: they end. */
-  function claimFrom(candidates: readonly Candidate[], request: ClaimRequest, worker: number, now: number): WireClaim[] {
-    if (candidates.length === 0) return []
-    const claimed: WireClaim[] = []
-    const byLease = new Map<number | null, number[]>()
-    const wanted = candidates.map(({ seq }) => seq)
-    const range = isAscending(wanted) ? rangeOf(wanted) : null
-    const rows = range === null ? read.rows(JSON.stringify(wanted)) : readRange.rows(...range)
-    for (const [index, row] of rows.entries()) {
-      const { runAt, open, priority } = candidates[index] as Candidate
-      const [seq, id, payload, maxAttempts, createdAt, rare] = row
-      const [, , , , deadline] = rareColumnsOf(rare)
-      if (deadline !== null && deadline < now) {
-        endLate(seq, now, request.expiredRetentionMs)
-        continue
-      }
-      claimed.push([seq, id, payload, maxAttempts, createdAt, rare, runAt, priority, open.lane[0]])
-      const seqs = byLease.get(open.leaseMs)
-      if (seqs === undefined) byLease.set(open.leaseMs, [seq])
-      else seqs.push(seq)
-    }
-    for (const [leaseMs, seqs] of byLease) {
-      const lease = [now, leaseMs === null ? null : Math.ceil(now + leaseMs), worker, request.alone ? 1 : 0] as const
-      const taken = rangeOf(seqs)
-      if (taken === null) take.run(...lease, JSON.stringify(seqs))
-      else takeRange.run(...lease, ...taken)
-    }
-    return claimed
   }
 
   const claim = (request: ClaimRequest): WireClaimResult => {
@@ -106,24 +49,27 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
     const worker = liveNumber(request.workerId)
     if (worker === null) return nothing(now)
     const lanes = lanesOf(request)
+    const batches: WireClaims[] = []
     if (request.alone) {
       const wanted = request.limit > 0 && heads.aloneSlotsFree(now) ? heads.dueSuspects(lanes, now, 1) : []
-      return result(request, lanes, now, claimFrom(wanted, request, worker, now))
+      handOut(wanted, { request, worker, now }, batches)
+      return result(request, lanes, now, batches)
     }
-    const jobs: WireClaim[] = []
+    let count = 0
     const left = new Map(request.queues)
-    for (let priority = 0; priority < PRIORITIES.length && jobs.length < request.limit; priority += 1) {
+    for (let priority = 0; priority < PRIORITIES.length && count < request.limit; priority += 1) {
       // Jobs that turn out to be past their deadline leave room: look again until the room is filled or nothing is due.
       for (;;) {
-        const wanted = withinCaps(heads.due(lanes, priority, now, request.limit - jobs.length, left), request.limit - jobs.length, left)
+        const room = request.limit - count
+        const wanted = withinCaps(heads.due(lanes, priority, now, room, left), room, left)
         if (wanted.length === 0) break
-        const taken = claimFrom(wanted, request, worker, now)
-        for (const job of taken) spend(left, context.lanes.find(laneIdOf(job))[1])
-        jobs.push(...taken)
-        if (taken.length === wanted.length || jobs.length >= request.limit) break
+        const taken = handOut(wanted, { request, worker, now }, batches)
+        for (const { open } of taken) spend(left, open.lane[1])
+        count += taken.length
+        if (taken.length === wanted.length || count >= request.limit) break
       }
     }
-    return result(request, lanes, now, jobs)
+    return result(request, lanes, now, batches)
   }
 
   const peek = (request: ClaimRequest): WireClaimResult | null => {
@@ -136,9 +82,7 @@ export function createClaim(context: StoreContext, endLate: EndLate): Claim {
   return Object.assign(claim, { peek })
 }
 
-const nothing = (now: number): WireClaimResult => ({ jobs: [], lanes: [], claimedAt: now, nextDueInMs: null, suspectsWait: false })
-
-const isAscending = (seqs: readonly number[]): boolean => seqs.every((seq, index) => index === 0 || seq > (seqs[index - 1] as number))
+const nothing = (now: number): WireClaimResult => ({ batches: [], lanes: [], claimedAt: now, nextDueInMs: null, suspectsWait: false })
 
 const spend = (left: Map<string, number>, queue: string): void => {
   left.set(queue, (left.get(queue) ?? 0) - 1)

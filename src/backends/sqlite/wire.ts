@@ -14,7 +14,7 @@ import type { PriorityRank } from '../../core/state.js'
 import { decodeTags, decodeTick, encodeTags } from './rows.js'
 
 /** Raised whenever a message between the threads changes. */
-export const WIRE_VERSION = 2
+export const WIRE_VERSION = 3
 
 /** Jobs sent together mostly have one lane: they share this very array, which then crosses once and is compared by identity over there. */
 export type LaneName = readonly [queue: string, kind: string, version: number]
@@ -128,6 +128,9 @@ export type WireClaim = readonly [
   lane: number,
 ]
 
+/** Claims of one look: a list, or the list as JSON where each is plain. */
+export type WireClaims = string | readonly WireClaim[]
+
 export type RareColumns = readonly [
   token: number,
   attempt: number,
@@ -155,9 +158,17 @@ export function packed<From, To>(items: readonly From[], convert: (item: From) =
   return list
 }
 
-export const laneIdOf = (claim: WireClaim): number => claim[8]
+export function decodeClaims(batches: readonly WireClaims[], lanes: readonly WireLane[], claimedAt: number, alone: boolean): ClaimedJob[] {
+  const byId = new Map(lanes.map((lane) => [lane[0], lane]))
+  const jobs: ClaimedJob[] = []
+  for (const batch of batches) {
+    const claims = typeof batch === 'string' ? (JSON.parse(batch) as readonly WireClaim[]) : batch
+    for (const claim of claims) jobs.push(decodeClaim(claim, byId.get(claim[8]) as WireLane, claimedAt, alone))
+  }
+  return jobs
+}
 
-export function decodeClaim(claim: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
+function decodeClaim(claim: WireClaim, lane: WireLane, claimedAt: number, alone: boolean): ClaimedJob {
   const [seq, jobId, payload, maxAttempts, createdAt, rare, runAt, priority] = claim
   const [token, attempt, crashCount, giveUpAt, , group, tags, parentId, tickSchedule, tickAt] = rareColumnsOf(rare)
   return {
