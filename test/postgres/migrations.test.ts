@@ -27,6 +27,21 @@ describe('the schema', () => {
     expect(await backend.queue.push([job()])).toMatchObject([{ status: 'created' }])
   })
 
+  it('of an earlier version goes on with the jobs that are in it', async () => {
+    const schema = newSchema()
+    const backend = temporaryPostgres({ schema })
+    const [first, ...later] = await backend.migrate({ apply: false })
+    await withClient(async (client) => {
+      for (const statement of first?.statements ?? []) await client.query(statement)
+      const lane = (await client.query(`SELECT ${schema}.lane_1('default', 'test.job', 1) AS id`)).rows[0].id
+      await client.query(`SELECT ${schema}.push_1(NULL, '{00000000-0000-7000-8000-000000000001}', '{${lane}}', '{2}', '{10}', '{}', NULL)`)
+    })
+    expect((await backend.migrate({ apply: true })).map(({ version }) => version)).toEqual(later.map(({ version }) => version))
+    const pushed = job()
+    expect(await backend.queue.push([pushed])).toMatchObject([{ status: 'created' }])
+    expect((await backend.ledger.list({ limit: 10 })).jobs.map(({ id }) => id)).toEqual([pushed.id, '00000000-0000-7000-8000-000000000001'])
+  })
+
   it.each(['with "quotes"', "it's", 'a.b', '$$', 'back\\slash', 'Groß', 'x'.repeat(63), '?:%s'])('may be named %j', async (name) => {
     const schema = name.length === 63 ? name : `${newSchema()}${name}`
     const backend = temporaryPostgres({ schema })

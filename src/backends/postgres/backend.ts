@@ -66,7 +66,11 @@ export function createBackend(config: StoreConfig, notices: Notices | undefined)
       return bare.query(text, values, options)
     },
   }
-  const hooks = { wake: (kind: WakeKind) => listeners.wake(kind), recoveredAt: () => pool.recoveredAt() }
+  const hooks = {
+    wake: (kind: WakeKind, told?: boolean) => listeners.wake(kind, told),
+    takeTurn: (kind: WakeKind) => listeners.takeTurn(kind),
+    recoveredAt: () => pool.recoveredAt(),
+  }
   const parts = createQueue(session, hooks)
   const transactions = createTransactions({ config, session, wake: hooks.wake, lanes: parts.lanes })
 

@@ -47,7 +47,8 @@ export interface Claims {
   moved(): void
 }
 
-export function createClaims(session: Session, lanes: Lanes): Claims {
+/** `lookAgain`: workers of this process are to claim once more. */
+export function createClaims(session: Session, lanes: Lanes, lookAgain: () => void): Claims {
   const { schema } = session
   const floors = createFloors()
   const claimSql = `SELECT * FROM ${schema}.claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
@@ -84,16 +85,18 @@ export function createClaims(session: Session, lanes: Lanes): Claims {
   }
 
   /**
-   * What a claim that came back short above the floors says about what waits is no answer while a look below them is to be had. Never rejects:
-   * what was claimed, and what was settled with it, must come back whatever becomes of the second look.
+   * What a claim that came back short above the floors says about what waits is no answer while a look below them is to be had. Jobs that were found
+   * do not wait for that look: it is the next claim's, which is asked for. Never rejects: what was settled with it must come back.
    */
   async function complete(request: ClaimRequest, { claimed, swept }: Call): Promise<ClaimResult> {
     const found = claimed ?? LANES_WERE_MISSING
     if (claimed !== null && (swept || found.jobs.length >= request.limit || !floors.sweepAllowed(performance.now()))) return found
+    if (found.jobs.length > 0) {
+      lookAgain()
+      return found
+    }
     try {
-      const { claimed: more } = await call(withoutTaken(request, found.jobs), null, true)
-      if (more === null) return found
-      return { ...more, jobs: [...found.jobs, ...more.jobs].sort((a, b) => a.priority - b.priority || a.runAt - b.runAt) }
+      return (await call(request, null, true)).claimed ?? found
     } catch {
       // The next claim meets the same trouble, and tells it.
       return found
@@ -112,14 +115,6 @@ export function createClaims(session: Session, lanes: Lanes): Claims {
 
 /** The lanes are known now: the next claim sees what waits in them. */
 const LANES_WERE_MISSING: ClaimResult = Object.freeze({ jobs: [], nextDueInMs: 0, suspectsWait: false })
-
-/** The rest of a request of which some was found. */
-function withoutTaken(request: ClaimRequest, jobs: readonly ClaimedJob[]): ClaimRequest {
-  if (jobs.length === 0) return request
-  const queues = new Map(request.queues)
-  for (const { queue } of jobs) queues.set(queue, (queues.get(queue) ?? 0) - 1)
-  return { ...request, limit: request.limit - jobs.length, queues }
-}
 
 interface Call {
   readonly claimed: ClaimResult | null

@@ -10,8 +10,10 @@ export type { WakeKind } from './channels.js'
 export interface Listeners {
   /** Returns the way to stop. */
   add(listener: WakeListener): () => void
-  /** Something was committed: listeners here are called at once, other processes are told soon. */
-  wake(kind: WakeKind): void
+  /** Something was committed: listeners here are called at once, other processes are told soon, unless they are `told` already. */
+  wake(kind: WakeKind, told?: boolean): void
+  /** Where a call may tell other processes itself, right after its commit; null when that is too soon after the last time. */
+  takeTurn(kind: WakeKind): string | null
   /** Listeners here are called: something may have happened unheard. */
   wakeHere(): void
   close(): Promise<void>
@@ -51,10 +53,11 @@ export function createListeners(options: ListenersOptions): Listeners {
         if (listeners.delete(own)) ear.update()
       }
     },
-    wake(kind) {
+    wake(kind, told = false) {
       call(kind)
-      voice.say(kind)
+      if (!told) voice.say(kind)
     },
+    takeTurn: voice.takeTurn,
     wakeHere() {
       for (const kind of WAKE_KINDS) call(kind)
     },
@@ -81,10 +84,17 @@ function createVoice(config: StoreConfig, pool: Pool) {
     pool.query('SELECT pg_notify($1, $2)', [channelOf(config.schema, kind), ''], 'read').catch(() => undefined)
   }
 
+  const waitMsOf = (kind: WakeKind): number => saidAt[kind] + SAY_EVERY_MS[kind] - performance.now()
+
   return {
+    takeTurn(kind: WakeKind): string | null {
+      if (closed || timers[kind] !== undefined || waitMsOf(kind) > 0) return null
+      saidAt[kind] = performance.now()
+      return channelOf(config.schema, kind)
+    },
     say(kind: WakeKind): void {
       if (closed || timers[kind] !== undefined) return
-      const waitMs = saidAt[kind] + SAY_EVERY_MS[kind] - performance.now()
+      const waitMs = waitMsOf(kind)
       if (waitMs <= 0) send(kind)
       else timers[kind] = setTimeout(send, waitMs, kind)
     },

@@ -11,7 +11,12 @@ const MIXED_MAX = 20
 /** Keyed jobs per call: each locks its keys until the call is over. */
 const KEYED_MAX = 100
 
-export type Push = (jobs: readonly NewJob[]) => Promise<PushResult[]>
+export interface Pushed {
+  readonly results: PushResult[]
+  /** Other processes were woken by the call itself. */
+  readonly told: boolean
+}
+export type Push = (jobs: readonly NewJob[]) => Promise<Pushed>
 
 /** One job as the functions take it that look at them one by one: see `push_one_1`. */
 export const itemOf = (job: NewJob, lane: number): readonly unknown[] => [
@@ -39,12 +44,14 @@ const ceil = (ms: number | null): number | null => (ms === null ? null : Math.ce
 
 const isKeyed = (job: NewJob): boolean => job.idempotency !== null || job.unique !== null
 
-export function createPush(session: Session, lanes: Lanes, again: Again): Push {
+/** `takeTurn`: where a call may NOTIFY after its commit, null for not now; absent where calls must not commit. */
+export function createPush(session: Session, lanes: Lanes, again: Again, takeTurn?: (kind: 'available') => string | null): Push {
   const { schema } = session
   const plainSql = `SELECT ${schema}.push_1($1, $2, $3, $4, $5, $6, $7)`
+  const tellingSql = `CALL ${schema}.push_and_tell_1($1, $2, $3, $4, $5, $6, $7, $8, NULL)`
   const itemsSql = `SELECT ${schema}.push_items_1($1, $2)`
 
-  async function pushPlain(jobs: readonly NewJob[]): Promise<PushResult[]> {
+  async function pushPlain(jobs: readonly NewJob[]): Promise<Pushed> {
     const values = [
       session.now(),
       arrayOf(jobs.map(({ id }) => id)),
@@ -54,9 +61,11 @@ export function createPush(session: Session, lanes: Lanes, again: Again): Push {
       jobs.map(({ payload }) => encodeText(payload)).join(SEPARATOR),
       jobs.every(isBare) ? null : jobs.map((job) => (isBare(job) ? '' : JSON.stringify(extrasOf(job)))).join(SEPARATOR),
     ]
-    const [row] = await session.query<[string | null]>(plainSql, values, { lane: 'push' })
+    const channel = takeTurn?.('available') ?? null
+    const [sql, given] = channel === null ? [plainSql, values] : [tellingSql, [...values, channel]]
+    const [row] = await session.query<[string | null]>(sql, given, { lane: 'push' })
     const known = new Set(row?.[0] == null ? [] : (JSON.parse(row[0]) as number[]))
-    return jobs.map(({ id }, index) => ({ status: known.has(index) ? 'duplicate' : 'created', id }))
+    return { results: jobs.map(({ id }, index) => ({ status: known.has(index) ? 'duplicate' : 'created', id })), told: channel !== null }
   }
 
   async function pushItems(jobs: readonly NewJob[]): Promise<PushResult[]> {
@@ -66,16 +75,16 @@ export function createPush(session: Session, lanes: Lanes, again: Again): Push {
   }
 
   return async (jobs) => {
-    if (jobs.length === 0) return []
+    if (jobs.length === 0) return { results: [], told: true }
     await lanes.ensure(jobs)
     if (!jobs.some(isKeyed)) return again(() => pushPlain(jobs))
     if (jobs.length <= MIXED_MAX || new Set(jobs.map(({ id }) => id)).size < jobs.length)
-      return inChunks(jobs, KEYED_MAX, (chunk) => again(() => pushItems(chunk)))
+      return { results: await inChunks(jobs, KEYED_MAX, (chunk) => again(() => pushItems(chunk))), told: false }
     const plain = jobs.filter((job) => !isKeyed(job))
-    const plainResults = plain.length === 0 ? [] : await again(() => pushPlain(plain))
+    const plainResults = plain.length === 0 ? [] : (await again(() => pushPlain(plain))).results
     const keyedResults = await inChunks(jobs.filter(isKeyed), KEYED_MAX, (chunk) => again(() => pushItems(chunk)))
     const [nextPlain, nextKeyed] = [plainResults.values(), keyedResults.values()]
-    return jobs.map((job) => (isKeyed(job) ? nextKeyed : nextPlain).next().value as PushResult)
+    return { results: jobs.map((job) => (isKeyed(job) ? nextKeyed : nextPlain).next().value as PushResult), told: false }
   }
 }
 
