@@ -146,6 +146,7 @@ const PUBLIC: Readonly<Record<string, Names>> = {
       'CancelRequest',
       'Capabilities',
       'CarriedJob',
+      'CarriedKey',
       'CarriedPage',
       'ChangeResult',
       'ClaimKind',

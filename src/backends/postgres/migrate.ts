@@ -5,10 +5,11 @@ import { KerjaError } from '../../errors.js'
 import { type Connection, openConnection } from './connection.js'
 import { faultOf } from './faults.js'
 import { initial } from './migrations/0001-initial.js'
+import { spooledJobs } from './migrations/0002-spooled-jobs.js'
 import { locationOf, quoteIdentifier, type StoreConfig } from './options.js'
 
 /** `schema` is quoted. */
-export const MIGRATIONS: readonly ((schema: string) => MigrationStep)[] = Object.freeze([initial])
+export const MIGRATIONS: readonly ((schema: string) => MigrationStep)[] = Object.freeze([initial, spooledJobs])
 
 /**
  * Steps that are not behind this version may have been applied by a newer one. It says in `oldest_known` which older versions still run on
