@@ -52,6 +52,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
   /** Keeps no process alive: what is spooled stays. */
   const rest = (ms: number): Promise<void> =>
     new Promise((resolve) => {
+      if (closing) return resolve()
       const timer = setTimeout(resolve, ms)
       timer.unref()
       interrupt = () => {
