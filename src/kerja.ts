@@ -82,7 +82,7 @@ export class Kerja {
     this.#createId = createIdGenerator({ now: Date.now, randomFill: (bytes) => void randomFillSync(bytes) })
     this.#preparer = createPreparer(this.#createId)
     this.#producer = createProducer({ connection, preparer: this.#preparer, events: this.#hub, enqueueTimeoutMs, spooling })
-    this.#following = createJobFollowing({ connection, pollMs: DEFAULTS.watch.pollMs })
+    this.#following = createJobFollowing({ connection, pollMs: DEFAULTS.watch.pollMs, mayCome: () => (localSpool?.jobCount() ?? 0) > 0 })
     this.jobs = createJobs(connection)
     this.queues = createQueues(connection)
     this.schedules = createSchedules({ connection, preparer: this.#preparer, producer: this.#producer, createId: this.#createId })

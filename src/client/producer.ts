@@ -70,16 +70,21 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs,
       const newJob = prepared instanceof Promise ? await prepared : prepared
       const tx = request.options?.tx
       if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
-      const receipt = toReceipt(newJob, await pushOrSpool(newJob), 'queued')
+      // Awaited here and in no function between: at this rate each promise more is felt.
+      let result: PushResult | Spooled
+      try {
+        result = spooling?.isFirst(newJob) === true ? await spooling.spool(newJob, () => coalescer.push(newJob)) : await coalescer.push(newJob)
+      } catch (error) {
+        if (spooling === null) throw error
+        result = await spooling.instead(newJob, error)
+      }
+      const receipt = toReceipt(newJob, result, 'queued')
       announce(newJob, receipt)
       return receipt
     } finally {
       calls.end()
     }
   }
-
-  const pushOrSpool = (job: NewJob): Promise<PushResult | Spooled> =>
-    spooling === null ? coalescer.push(job) : spooling.push(job, () => coalescer.push(job))
 
   const pushIn = async (tx: TransactionHandle, job: NewJob): Promise<PushResult> => {
     const results = await withTimeout(writeIn(tx)([job]), enqueueTimeoutMs, () => new EnqueueTimeoutError(job.id, enqueueTimeoutMs))

@@ -58,9 +58,13 @@ export interface SpoolingOptions {
 }
 
 export interface Spooling {
-  /** Pushes, by `direct` or to the spool. @throws what `direct` throws, {SPOOL_FULL} {SPOOL_UNAVAILABLE} */
-  push<Answer>(job: NewJob, direct: () => Promise<Answer>): Promise<Answer | Spooled>
-  /** The same of many jobs at once. Never rejects. */
+  /** Whether the job goes to the spool without asking the backend. */
+  isFirst(job: NewJob): boolean
+  /** Spools such a job, or pushes it by `direct` when the spool takes none. @throws what `direct` throws, {SPOOL_FULL} {SPOOL_UNAVAILABLE} */
+  spool<Answer>(job: NewJob, direct: () => Promise<Answer>): Promise<Answer | Spooled>
+  /** Spools a job whose direct push failed with this error. @throws {SPOOL_FULL} {SPOOL_UNAVAILABLE} and the error, where that is no outage */
+  instead(job: NewJob, error: unknown): Promise<Spooled>
+  /** Pushes many jobs at once, by `direct` or to the spool. Never rejects. */
   pushMany(
     jobs: readonly NewJob[],
     direct: (jobs: readonly NewJob[]) => Promise<readonly WriteOutcome[]>,
@@ -111,7 +115,8 @@ export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptio
   /** Whether the job was refused by another is for the caller to know at once: it is not spooled. */
   const takes = (job: NewJob): boolean => job.unique?.whenTaken !== 'reject'
   /** One that replaces goes behind what is spooled, so that an older one does not replace it later. */
-  const first = (job: NewJob): boolean => spooling || mode === 'always' || (job.unique?.whenTaken === 'replace' && spool.jobCount() > 0)
+  const isFirst = (job: NewJob): boolean =>
+    (spooling || mode === 'always' || (job.unique?.whenTaken === 'replace' && spool.jobCount() > 0)) && takes(job)
 
   function began(error: unknown): void {
     if (spooling) return
@@ -124,33 +129,25 @@ export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptio
     return { status: 'spooled', id: job.id }
   }
 
-  async function pushDirect<Answer>(job: NewJob, direct: () => Promise<Answer>): Promise<Answer | Spooled> {
-    try {
-      return await direct()
-    } catch (error) {
-      if (!isSpooledOn(error)) throw error
+  return {
+    isFirst,
+    async spool(job, direct) {
+      try {
+        return await write(job)
+      } catch (error) {
+        // While the backend is away it is asked by one at a time, and not by every job that the spool does not take.
+        if (spooling || !isKerjaError(error)) throw error
+        return direct()
+      }
+    },
+    async instead(job, error) {
+      if (!takes(job) || !isSpooledOn(error)) throw error
       const spooled = await write(job).catch((cause: unknown) => {
         throw both(cause, error)
       })
       began(error)
       return spooled
-    }
-  }
-
-  async function push<Answer>(job: NewJob, direct: () => Promise<Answer>): Promise<Answer | Spooled> {
-    if (!takes(job)) return direct()
-    if (!first(job)) return pushDirect(job, direct)
-    try {
-      return await write(job)
-    } catch (error) {
-      // While the backend is away it is asked by one at a time, and not by every job that the spool does not take.
-      if (spooling || !isKerjaError(error)) throw error
-      return direct()
-    }
-  }
-
-  return {
-    push,
+    },
     async pushMany(jobs, direct) {
       const outcomes = new Map<NewJob, WriteOutcome | Spooled>()
       const toBackend = async (some: readonly NewJob[]): Promise<void> => {
@@ -161,7 +158,7 @@ export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptio
         const outcome = outcomes.get(job)
         return outcome?.status === 'error' ? outcome.error : undefined
       }
-      await toBackend(jobs.filter((job) => !takes(job) || !first(job)))
+      await toBackend(jobs.filter((job) => !isFirst(job)))
       const later = jobs.filter((job) => takes(job) && (!outcomes.has(job) || isSpooledOn(errorOf(job))))
       try {
         if (later.length > 0) {

@@ -2,7 +2,7 @@
 import type { Backend } from '../contract/backend.js'
 import type { NewJob } from '../contract/job.js'
 import { DEFAULTS } from '../core/options.js'
-import { isKerjaError } from '../errors.js'
+import { isKerjaError, KerjaError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'
 import { createSpool } from '../spool/spool.js'
@@ -46,6 +46,7 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
   const { path, maxBytes, ephemeral, now, random, events, logger } = options
   const { fileBytesMax, staleMs } = DEFAULTS.spool
   let trouble: LocalSpoolStatus['trouble'] = null
+  let closed = false
   const onDamaged = ({ file, bytes }: { readonly file: string; readonly bytes: number }): void => {
     logger.error('bytes of the spool are no job: they were set aside', { file, bytes })
     events.emit('spool.aside', { file, reason: 'damaged', jobId: null, error: null })
@@ -80,6 +81,7 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
   return {
     start: drain.start,
     async write(jobs) {
+      if (closed) throw new KerjaError('BACKEND_CLOSED', 'This Kerja instance was closed. Make a new one with `new Kerja(…)`.')
       await spool.write(jobs)
       drain.wake()
     },
@@ -89,6 +91,7 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
       return { jobCount, bytes, maxBytes, oldestAgeMs: oldestAt === null ? null : Math.max(0, now() - oldestAt), asideCount, trouble }
     },
     async close() {
+      closed = true
       await drain.close()
       await spool.close()
     },

@@ -34,6 +34,8 @@ const LEFT = /^(\d{13}-[0-9a-f]{8})\.left$/
 const ASIDE = /\.(damaged|refused)$/
 const IN_MEMORY: readonly number[] = [0x01021994, 0x858458f6]
 const OTHERS_WRITE = 0o002
+/** The process of files that were let go. */
+const NOBODY = 0
 /** Owners of this process, also those of other copies of this module. */
 const OWNERS: unique symbol = Symbol.for('kerja.spools') as never
 
@@ -115,6 +117,7 @@ export function isAbandoned(
   { owner, touchedAt }: SegmentFile,
   { self, staleBefore }: { readonly self: Owner; readonly staleBefore: number },
 ): boolean {
+  if (owner.pid === NOBODY) return true
   if (owner.host !== self.host) return touchedAt < staleBefore
   if (owner.pid === self.pid) return !ownersHere().has(owner.instance)
   return !isRunning(owner.pid) || touchedAt < staleBefore
@@ -128,8 +131,12 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Whoever looks next takes it on, and need not wait until this process is known to be gone. */
+export const letGo = (folder: string, segment: Pick<SegmentFile, 'name' | 'path'>, owner: Owner): Promise<string | null> =>
+  adopt(folder, segment, { ...owner, pid: NOBODY })
+
 /** The path under the new owner; null when another was faster. */
-export async function adopt(folder: string, { name, path }: SegmentFile, owner: Owner): Promise<string | null> {
+export async function adopt(folder: string, { name, path }: Pick<SegmentFile, 'name' | 'path'>, owner: Owner): Promise<string | null> {
   const adopted = segmentPath(folder, name, owner)
   try {
     await rename(path, adopted)

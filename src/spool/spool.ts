@@ -9,7 +9,7 @@ import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NewJob } from '../contract/job.js'
 import { faultOf, full, ignoreMissing } from './faults.js'
-import { begunAt, isAbandoned, listFolder, newOwner, ownersHere, prepareFolder, removeOrphans } from './folder.js'
+import { begunAt, isAbandoned, letGo, listFolder, newOwner, ownersHere, prepareFolder, removeOrphans } from './folder.js'
 import { createHoldings } from './holdings.js'
 import { createReader, type DamagedRecord, type SpoolBatch, type SpoolLimits } from './reader.js'
 import { encodeJob, type SpooledJob } from './record.js'
@@ -131,8 +131,9 @@ export function createSpool(options: SpoolOptions): Spool {
     },
     async close() {
       await writer.close()
-      // What cannot be removed is adopted by the next process.
+      // What cannot be removed or let go is adopted by the next process all the same.
       await tidy().catch(() => undefined)
+      for (const segment of holdings.all()) await letGo(folder, segment, owner).catch(() => null)
       ownersHere().delete(owner.instance)
     },
   }

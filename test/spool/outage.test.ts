@@ -1,4 +1,6 @@
 // What a producer sees while its backend is away, and what is there when it is back.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { defineJob, Kerja, KerjaError, type } from 'kerja'
 import type { Backend } from 'kerja/backend'
 import { memory } from 'kerja/memory'
@@ -9,6 +11,7 @@ import { gate } from '../support/stage.js'
 import { allJobs, away, filesOf, openSpoolStage, spoolPath, withOutage } from './support.js'
 
 const plain = defineJob({ kind: 'test.plain', payload: type<{ n: number }>() })
+const doubled = defineJob({ kind: 'test.doubled', payload: type<{ n: number }>(), result: type<number>() })
 const keyed = (whenTaken: 'skip' | 'replace' | 'reject', debounce?: '5m') =>
   defineJob({
     kind: 'test.keyed',
@@ -333,6 +336,31 @@ describe('a spool', () => {
     await next.kerja.open()
     await next.drained()
     expect((await allJobs(store)).map(({ id }) => id)).toEqual(receipts.map(({ id }) => id))
+  })
+
+  it.each(['outage', 'always'] as const)('takes nothing after close, with mode %s', async (mode) => {
+    const { outage, path } = open()
+    const { kerja } = openSpoolStage(outage.backend, { path, mode })
+    await kerja.open()
+    outage.error = away()
+    await kerja.enqueue(plain, { n: 1 })
+    await kerja.close()
+    await expect(kerja.enqueue(plain, { n: 2 })).rejects.toMatchObject({ code: 'BACKEND_CLOSED' })
+    expect((await readFile(join(path, filesOf(path)[0] as string), 'utf8')).split('\n').length).toBe(2)
+  })
+
+  it('lets a result be awaited before the backend has the job', async () => {
+    const { outage, path } = open()
+    const { kerja } = openSpoolStage(outage.backend, { path })
+    const worker = kerja.worker({ handlers: [doubled.handle(({ n }) => n * 2)] })
+    await worker.start()
+    outage.error = away()
+    const { id } = await kerja.enqueue(doubled, { n: 21 })
+    const result = kerja.result(doubled, id)
+    await expect(kerja.jobs.get(id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' })
+    outage.error = null
+    expect(await result).toBe(42)
+    await expect(kerja.result(plain, '0199aaaa-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' })
   })
 
   it('is emptied by close when the backend answers', async () => {
