@@ -21,7 +21,7 @@ Exit codes:
   0  ok
   1  the operation failed or found trouble
   2  the command line or the configuration is wrong
-  3  no such job, queue, schedule or store
+  3  no such job, queue, schedule, store or spool
   4  the backend cannot be reached or used`
 
 const EXAMPLES = [
