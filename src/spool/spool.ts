@@ -2,7 +2,7 @@
  * The spool: a folder on the local disk that takes jobs while the backend is away, and gives them in the order in which they came. It knows nothing
  * of backends.
  *
- * States: unopened → open (at the first use; a failed opening is tried again at the next) → closed. A crash at any point leaves files that the next
+ * States: unopened → open (at the first use, and anew at each look; a failed opening is tried again at the next use) → closed. A crash at any point leaves files that the next
  * process with this folder adopts: a job that was written is there until a backend has it, and a job that a backend has may be sent to it again.
  */
 import { utimes, writeFile } from 'node:fs/promises'
@@ -115,7 +115,8 @@ export function createSpool(options: SpoolOptions): Spool {
         reservedBytes -= bytes.length
       }
     },
-    look: () => asFault(folder, open().then(looking.look)),
+    // Anew: somebody may have cleaned it away.
+    look: () => asFault(folder, open('anew').then(looking.look)),
     read: (limits) => asFault(folder, read(limits)),
     async setAside(spooled) {
       const file = join(folder, `${spooled.job.id}.refused`)
@@ -147,10 +148,11 @@ async function asFault<Answer>(folder: string, answer: Promise<Answer>): Promise
   }
 }
 
-/** Once; a failed opening is tried again at the next use. */
-function createOpening({ path, ephemeral }: SpoolOptions, instance: string): () => Promise<void> {
+/** Once, unless asked anew; a failed opening is tried again at the next use. */
+function createOpening({ path, ephemeral }: SpoolOptions, instance: string): (when?: 'anew') => Promise<void> {
   let opening: Promise<void> | null = null
-  return () => {
+  return (when) => {
+    if (when === 'anew') opening = null
     opening ??= prepareFolder(path, ephemeral)
       .then(() => void ownersHere().add(instance))
       .catch((error) => {

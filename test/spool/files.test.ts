@@ -83,6 +83,18 @@ describe('a spool', () => {
     expect(filesOf(path)).toEqual([])
   })
 
+  it('comes back when somebody has cleaned it away', async () => {
+    const path = spoolPath()
+    const spool = openSpool(path)
+    await spool.write(jobs(1))
+    rmSync(path, { recursive: true })
+    await expect(spool.write(jobs(1))).rejects.toMatchObject({ code: 'SPOOL_UNAVAILABLE' })
+    await spool.look()
+    const written = jobs(2)
+    await spool.write(written)
+    expect(idsOf(await readAll(spool))).toEqual(idsOf(written))
+  })
+
   it('is readable by its user alone', async () => {
     const path = spoolPath()
     await openSpool(path).write(jobs(1))
@@ -214,6 +226,7 @@ describe('other processes', () => {
     const written = jobs(30)
     const victim = openSpool(path)
     const found = new Set<string>()
+    await victim.write(written.slice(0, 1))
     for (const [n, each] of written.entries()) {
       const writing = victim.write([each])
       if (n % 3 === 0) {
@@ -268,14 +281,22 @@ describe('a disk that is full or broken', () => {
       'write',
       (real) =>
         async function (this: FileHandle, bytes: Buffer, offset: number) {
-          if (!broken || offset > 0) throw failure(code)
-          return (real as (...args: unknown[]) => Promise<never>).call(this, bytes, offset, Math.floor(bytes.length / 2))
+          const write = real as (...args: unknown[]) => Promise<never>
+          if (!broken) return write.call(this, bytes, offset)
+          if (offset > 0) throw failure(code)
+          return write.call(this, bytes, offset, Math.floor(bytes.length / 2))
         } as never,
     )
     await expect(spool.write(jobs(2))).rejects.toMatchObject({ code: expected })
     broken = false
-    expect(idsOf(await readAll(spool))).toEqual(idsOf(before))
-    expect(spool.damaged).toEqual([])
+    const after = jobs(1)
+    await spool.write(after)
+    await spool.close()
+    const next = openSpool(path)
+    await next.look()
+    expect(idsOf(await readAll(next))).toEqual(idsOf([...before, ...after]))
+    // Nothing was left behind of the write that failed.
+    expect(next.damaged).toEqual([])
   })
 
   it('that cannot sync refuses the jobs, and goes on in another file', async () => {
