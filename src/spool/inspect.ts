@@ -63,3 +63,22 @@ const parseFrom = (content: Buffer, left: number): ReturnType<typeof parseRecord
   const start = Math.min(left, content.length)
   return parseRecords(content.subarray(start), { start, isWhole: true, limit: Number.MAX_SAFE_INTEGER })
 }
+
+export interface SpoolSummary {
+  readonly jobCount: number
+  readonly bytes: number
+  readonly oldestAgeMs: number | null
+  readonly damagedCount: number
+  readonly asideCount: number
+}
+
+export function summaryOf({ files, aside }: SpoolView, now: number): SpoolSummary {
+  const oldestAt = Math.min(...files.flatMap(({ jobs: [oldest] }) => (oldest === undefined ? [] : [oldest.at])))
+  return {
+    jobCount: files.reduce((sum, { jobs }) => sum + jobs.length, 0),
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    oldestAgeMs: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) : null,
+    damagedCount: files.reduce((sum, { damagedCount }) => sum + damagedCount, 0),
+    asideCount: aside.length,
+  }
+}

@@ -48,7 +48,12 @@ describe('kerja spool', () => {
     await fill('configured', 2)
     writeFileSync(at('kerja.config.mjs'), "export default { spool: { path: './configured' }, backend: 'sqlite:configured.db' }\n")
     expect(await spool('status')).toMatchObject({ code: 0, stdout: expect.stringContaining('configured: 2 jobs') })
+    const inFolder = (...args: readonly string[]) => kerja(args, { cwd: project.folder })
+    expect(await inFolder('status')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^spool {6}2 jobs, the oldest for /m) })
+    const unreachable = await inFolder('status', '--json', '--backend', AWAY)
+    expect(JSON.parse(unreachable.stdout)).toMatchObject({ backend: { reachable: false }, spool: { jobCount: 2, asideCount: 0 } })
     expect(await spool('drain')).toMatchObject({ code: 0, stdout: expect.stringContaining('2 jobs') })
+    expect(JSON.parse((await inFolder('status', '--json')).stdout)).toMatchObject({ spool: { jobCount: 0, oldestAgeMs: null } })
   })
 
   it('hands on one file, and merges what is there already', async () => {

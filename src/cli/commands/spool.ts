@@ -5,7 +5,7 @@ import { DEFAULTS } from '../../core/options.js'
 import { createAgain } from '../../forwarder/again.js'
 import { type DrainFolderOptions, drainFile, drainFolder } from '../../forwarder/drain-folder.js'
 import { loadBackend } from '../../open-backend.js'
-import { inspectFile, inspectFolder, kindOf, type SpoolView } from '../../spool/inspect.js'
+import { inspectFile, inspectFolder, kindOf, type SpoolSummary, type SpoolView, summaryOf } from '../../spool/inspect.js'
 import { type Cli, createCli, createCliLogger } from '../cli.js'
 import { CliError, EXIT } from '../exit.js'
 import { examples } from '../help.js'
@@ -41,6 +41,16 @@ export function registerSpool(program: Command): void {
     .action(async (given: string | undefined, _options: unknown, command: Command) => drain(createCli(command), given))
 }
 
+/** The spool of the configuration, when there is one and anything was ever spooled. */
+export async function configuredSpool({ config }: Cli): Promise<(SpoolSummary & { readonly path: string }) | null> {
+  const loaded = await config()
+  const configured = loaded?.config.spool?.path
+  if (loaded === null || configured === undefined) return null
+  const path = resolve(dirname(loaded.file), configured)
+  const kind = await kindOf(path)
+  return kind === 'folder' ? { path, ...summaryOf(await lookAt({ path, kind }), Date.now()) } : null
+}
+
 interface Place {
   readonly path: string
   readonly kind: 'folder' | 'file'
@@ -65,23 +75,17 @@ const lookAt = async ({ path, kind }: Place): Promise<SpoolView> =>
 async function showStatus(cli: Cli, given: string | undefined): Promise<void> {
   const { output } = cli
   const place = await placeOf(cli, given)
-  const { files, aside } = await lookAt(place)
+  const view = await lookAt(place)
   const now = Date.now()
-  const rows = files.map(({ jobs, ...file }) => {
+  const rows = view.files.map(({ jobs, ...file }) => {
     const [oldest] = jobs
     return { ...file, jobCount: jobs.length, oldestAgeMs: oldest === undefined ? null : Math.max(0, now - oldest.at) }
   })
-  const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0)
-  const total = {
-    path: place.path,
-    jobCount: sum(({ jobCount }) => jobCount),
-    bytes: sum(({ bytes }) => bytes),
-    oldestAgeMs: Math.max(...rows.map(({ oldestAgeMs }) => oldestAgeMs ?? -1), -1),
-    damagedCount: sum(({ damagedCount }) => damagedCount),
-  }
-  const oldestAgeMs = total.oldestAgeMs < 0 ? null : total.oldestAgeMs
-  output.value({ ...total, oldestAgeMs, files: rows, aside })
-  output.line(`${safe(place.path)}: ${total.jobCount} jobs${oldestAgeMs === null ? '' : `, the oldest for ${shortDuration(oldestAgeMs)}`}`)
+  const { asideCount: _count, ...total } = summaryOf(view, now)
+  output.value({ path: place.path, ...total, files: rows, aside: view.aside })
+  output.line(
+    `${safe(place.path)}: ${total.jobCount} jobs${total.oldestAgeMs === null ? '' : `, the oldest for ${shortDuration(total.oldestAgeMs)}`}`,
+  )
   if (rows.length > 0) {
     output.line()
     const columns = [{ title: 'process' }, { title: 'runs' }, right('jobs'), right('oldest'), right('bytes'), right('damaged'), { title: 'file' }]
@@ -98,7 +102,7 @@ async function showStatus(cli: Cli, given: string | undefined): Promise<void> {
       ]),
     )
   }
-  for (const file of aside) output.line(`set aside: ${safe(file)}`)
+  for (const file of view.aside) output.line(`set aside: ${safe(file)}`)
 }
 
 const right = (title: string) => ({ title, align: 'right' }) as const
