@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
-const { path, store, killAt, tears } = JSON.parse(process.argv[2])
+const { path, store, killAt } = JSON.parse(process.argv[2])
 let step = 0
 /** Dies here when it is this step's turn. */
 function reach() {
@@ -26,8 +26,8 @@ await handle.close()
 for (const name of ['write', 'datasync', 'sync', 'truncate']) {
   const real = prototype[name]
   prototype[name] = async function (...args) {
-    // A write is also torn: half of it reaches the file.
-    if (name === 'write' && tears && step + 1 === killAt) await real.call(this, args[0], args[1], Math.floor(args[0].length / 2))
+    // The write at which it dies is torn: half of it reaches the file.
+    if (name === 'write' && step + 1 === killAt) await real.call(this, args[0], args[1], Math.floor(args[0].length / 2))
     reach()
     return real.apply(this, args)
   }
