@@ -210,8 +210,6 @@ const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Obje
   STORE_NETWORK_FILESYSTEM: 'stays',
   STORE_DENIED: 'stays',
   STORE_VERSION: 'stays',
-  SPOOL_FULL: 'stays',
-  SPOOL_UNAVAILABLE: 'stays',
 })
 
 /** The backend as a whole is away, busy or full: another job would fare no better, and this one may pass later. */
