@@ -1,4 +1,5 @@
 /** What Kerja itself can be told, checked once: by `new Kerja(…)` and by the configuration file that the command line reads. */
+import { resolve } from 'node:path'
 import { checkBackendUrl } from './backend-url.js'
 import type { Backend } from './contract/backend.js'
 import { type Duration, parseDuration } from './core/duration.js'
@@ -16,11 +17,29 @@ export interface KerjaOptions {
   /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
   readonly enqueueTimeout?: Duration
   /**
+   * Where jobs are kept while the backend is away, on a disk of this machine. What `enqueue` could not store there within `enqueueTimeout` goes to
+   * this folder, synced, and to the backend as soon as it answers. Without it `enqueue` throws.
+   * @default none
+   */
+  readonly spool?: SpoolOptions
+  /**
    * A logger with debug, info, warn and error (pino's, the console), or the least level written as JSON lines to stderr. When a logger throws,
    * its line goes to stderr.
    * @default 'info'
    */
   readonly logger?: Logger | LogLevel
+}
+
+/** The local spool. */
+export interface SpoolOptions {
+  /** A folder, made when it is missing; relative to the working directory. Several processes of one machine may share it. */
+  readonly path: string
+  /** What the files in it may take, from 1 MiB. More is refused with SPOOL_FULL. @default 1 GiB */
+  readonly maxBytes?: number
+  /** `'always'`: every job goes to the spool first, so that `enqueue` waits for the local disk only. @default 'outage' */
+  readonly mode?: 'outage' | 'always'
+  /** A disk in memory will do, from which jobs are gone with the power. @default false */
+  readonly ephemeral?: boolean
 }
 
 /**
@@ -39,6 +58,15 @@ export interface ResolvedKerjaOptions {
   readonly environmentFirst: boolean
   readonly enqueueTimeoutMs: number
   readonly logger: Logger
+  readonly spool: ResolvedSpoolOptions | null
+}
+
+export interface ResolvedSpoolOptions {
+  /** Absolute. */
+  readonly path: string
+  readonly maxBytes: number
+  readonly mode: 'outage' | 'always'
+  readonly ephemeral: boolean
 }
 
 /**
@@ -56,7 +84,7 @@ const FROM_FILE: unique symbol = Symbol.for('kerja.config')
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
 export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
-  rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'worker'], where)
+  rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'spool', 'worker'], where)
   if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
     throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
   }
@@ -67,8 +95,24 @@ export function resolveKerjaOptions(config: KerjaConfig, where: string): Resolve
     environmentFirst: FROM_FILE in config,
     enqueueTimeoutMs: parseDuration(enqueueTimeout, 'enqueueTimeout', range),
     logger: checkLogger(logger),
+    spool: config.spool === undefined ? null : resolveSpool(config.spool),
   }
 }
+
+function resolveSpool(spool: SpoolOptions): ResolvedSpoolOptions {
+  if (typeof spool !== 'object' || spool === null) throw invalid('spool', "an object such as { path: '/var/lib/app/spool' }", spool)
+  rejectUnknown(spool, ['path', 'maxBytes', 'mode', 'ephemeral'], 'spool')
+  const { path, maxBytes = DEFAULTS.spool.bytesMax, mode = DEFAULTS.spool.mode, ephemeral = false } = spool
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw invalid('spool.path', 'the path of a folder', path)
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < DEFAULTS.spool.bytesMaxMin)
+    throw invalid('spool.maxBytes', `a whole number from ${DEFAULTS.spool.bytesMaxMin} (1 MiB)`, maxBytes)
+  if (mode !== 'outage' && mode !== 'always') throw invalid('spool.mode', "'outage' or 'always'", mode)
+  if (typeof ephemeral !== 'boolean') throw invalid('spool.ephemeral', 'true or false', ephemeral)
+  return { path: resolve(path), maxBytes, mode, ephemeral }
+}
+
+const invalid = (option: string, rule: string, value: unknown): KerjaError =>
+  new KerjaError('OPTION_INVALID', `${option} must be ${rule}; got ${quote(value)}.`, { details: { option } })
 
 function checkBackend(backend: string | Backend): string | Backend {
   if (typeof backend === 'string') {

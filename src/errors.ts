@@ -34,6 +34,8 @@ export const ERROR_CODES = Object.freeze({
   UNIQUE_CONFLICT: 'The unique key is taken and the job says `whenTaken: "reject"`.',
   ENQUEUE_TIMEOUT: 'The backend did not answer within `enqueueTimeout`; whether the job was stored is unknown.',
   ENQUEUE_OVERLOAD: 'Too many jobs of this process already wait for the backend; this one was not stored.',
+  SPOOL_FULL: 'The backend is away and the spool has no room; the job was not stored.',
+  SPOOL_UNAVAILABLE: 'The spool folder cannot be used.',
   JOB_NOT_FOUND: 'No job has this id (or retention has removed it).',
   JOB_STATE: 'The job’s state does not allow this.',
   JOB_FAILED: 'The awaited job failed for good.',

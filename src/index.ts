@@ -5,10 +5,11 @@ export type { AwaitOptions } from './client/options.js'
 export type { QueueStatus, Queues } from './client/queues.js'
 export type { Receipt } from './client/receipt.js'
 export type { ScheduleStatus, Schedules } from './client/schedules.js'
+export type { Spool, SpoolStatus } from './client/spooling.js'
 export type { Attempt, Job, JobProgressView, LogLineView } from './client/view.js'
 export type { WatchEvent, WatchOptions } from './client/watch.js'
 export type { WorkerStatus, Workers } from './client/workers.js'
-export { defineConfig, type KerjaConfig, type KerjaOptions } from './config.js'
+export { defineConfig, type KerjaConfig, type KerjaOptions, type SpoolOptions } from './config.js'
 export type { HoldReason, JobState } from './core/state.js'
 export {
   type AnyJob,

@@ -12,6 +12,7 @@ import type { Receipt } from './client/receipt.js'
 import { awaitResult } from './client/result.js'
 import { toScheduleDefinition, toTickJob } from './client/schedule-definition.js'
 import { createSchedules, type Schedules } from './client/schedules.js'
+import { createSpooling, createSpoolView, type Spool } from './client/spooling.js'
 import { type WatchEvent, type WatchOptions, watchJob } from './client/watch.js'
 import { createWorkers, type Workers } from './client/workers.js'
 import { type KerjaConfig, resolveKerjaOptions } from './config.js'
@@ -20,6 +21,7 @@ import { createIdGenerator } from './core/id.js'
 import { DEFAULTS } from './core/options.js'
 import { rejectUnknown } from './core/suggest.js'
 import type { AnyJob, EnqueueOptions, Handler, JobRequest, PayloadOf, ReturnedOf, TransactionHandle } from './define/job.js'
+import { createLocalSpool, type LocalSpool } from './forwarder/local-spool.js'
 import { createEventHub, type EventHub } from './observe/events.js'
 import type { Logger } from './observe/logger.js'
 import { loadBackend } from './open-backend.js'
@@ -41,6 +43,8 @@ export class Kerja {
   readonly schedules: Schedules
   /** Processes that run jobs. */
   readonly workers: Workers
+  /** Jobs that wait on this machine for the backend to come back. */
+  readonly spool: Spool
   /** What happens in this process: `on` returns the way to stop listening, `once` a promise. */
   readonly events: Pick<EventHub, 'on' | 'once'>
   readonly #hub: EventHub
@@ -50,21 +54,35 @@ export class Kerja {
   readonly #preparer: Preparer
   readonly #producer: Producer
   readonly #following: JobFollowing
+  readonly #localSpool: LocalSpool | null
   readonly #ownWorkers = new Set<Worker>()
   #closing: Promise<void> | undefined
 
   /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
   constructor(options: KerjaConfig = {}) {
-    const { enqueueTimeoutMs, logger, ...choice } = resolveKerjaOptions(options, 'new Kerja()')
+    const { enqueueTimeoutMs, logger, spool, ...choice } = resolveKerjaOptions(options, 'new Kerja()')
     this.#logger = logger
     this.#hub = createEventHub(logger)
     this.events = { on: this.#hub.on, once: this.#hub.once }
-    const connection = createConnection(() => loadBackend(choice, logger))
+    const connection = createConnection(
+      () => loadBackend(choice, logger),
+      () => this.#localSpool?.start(),
+    )
     this.#connection = connection
+    const { open } = connection
+    const onAnswered = () => spooling?.answered()
+    const parts = { open, now: Date.now, random: Math.random, events: this.#hub, logger, onAnswered }
+    const localSpool = spool === null ? null : createLocalSpool({ ...spool, ...parts })
+    this.#localSpool = localSpool
+    const spooling =
+      localSpool === null || spool === null
+        ? null
+        : createSpooling({ spool: localSpool, mode: spool.mode, timeoutMs: enqueueTimeoutMs, events: this.#hub })
+    this.spool = createSpoolView(localSpool, spooling)
     this.#createId = createIdGenerator({ now: Date.now, randomFill: (bytes) => void randomFillSync(bytes) })
     this.#preparer = createPreparer(this.#createId)
-    this.#producer = createProducer({ connection, preparer: this.#preparer, events: this.#hub, enqueueTimeoutMs })
-    this.#following = createJobFollowing({ connection, pollMs: DEFAULTS.watch.pollMs })
+    this.#producer = createProducer({ connection, preparer: this.#preparer, events: this.#hub, enqueueTimeoutMs, spooling })
+    this.#following = createJobFollowing({ connection, pollMs: DEFAULTS.watch.pollMs, mayCome: () => (localSpool?.jobCount() ?? 0) > 0 })
     this.jobs = createJobs(connection)
     this.queues = createQueues(connection)
     this.schedules = createSchedules({ connection, preparer: this.#preparer, producer: this.#producer, createId: this.#createId })
@@ -176,6 +194,7 @@ export class Kerja {
     await Promise.all([...this.#ownWorkers].map((worker) => worker.stop()))
     await this.#producer.idle()
     this.#following.close()
+    await this.#localSpool?.close()
     await this.#connection.close()
   }
 }

@@ -20,17 +20,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   scheduler: ['contract', 'core', 'observe', 'maintenance'],
   'version.ts': [],
   worker: ['version.ts', 'contract', 'core', 'define', 'errors.ts', 'observe', 'lease', 'maintenance', 'scheduler'],
-  forwarder: ['version.ts', 'contract', 'core', 'errors.ts', 'observe', 'lease', 'maintenance'],
+  // Files and their records: no backend.
+  spool: ['contract', 'core', 'errors.ts'],
+  forwarder: ['version.ts', 'contract', 'core', 'errors.ts', 'observe', 'lease', 'maintenance', 'spool'],
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
   'backends/postgres': ['contract', 'core', 'errors.ts'],
   'open-backend.ts': ['backend-url.ts', 'contract', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite', 'backends/postgres'],
   'backend-url.ts': ['core', 'errors.ts'],
-  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'observe', 'worker', 'open-backend.ts'],
+  'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'forwarder', 'observe', 'worker', 'open-backend.ts'],
   'index.ts': ['client', 'core', 'define', 'errors.ts', 'kerja.ts', 'observe', 'worker', 'config.ts'],
   'config.ts': ['backend-url.ts', 'core', 'errors.ts', 'observe', 'contract'],
   testing: ['contract', 'core'],
-  cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core', 'forwarder'],
+  cli: ['index.ts', 'version.ts', 'backend-url.ts', 'open-backend.ts', 'core', 'forwarder', 'spool'],
 }
 const PACKAGES: Record<string, readonly string[]> = {
   core: ['croner'],

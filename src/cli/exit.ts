@@ -36,6 +36,8 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
   STORE_NETWORK_FILESYSTEM: EXIT.unavailable,
   STORE_VERSION: EXIT.unavailable,
   STORE_DENIED: EXIT.unavailable,
+  SPOOL_FULL: EXIT.unavailable,
+  SPOOL_UNAVAILABLE: EXIT.unavailable,
 })
 
 /** Codes of the command line's own; the library's are in docs/errors.md. */
@@ -43,6 +45,7 @@ export type CliErrorCode =
   | 'USAGE'
   | 'QUEUE_NOT_FOUND'
   | 'STORE_NOT_FOUND'
+  | 'SPOOL_NOT_FOUND'
   | 'WORKER_FILE'
   | 'WORKER_FAILED'
   | 'WORKER_NOT_STARTED'
@@ -54,6 +57,7 @@ const CLI_EXIT_OF: Readonly<Record<CliErrorCode, ExitCode>> = Object.freeze({
   USAGE: EXIT.usage,
   QUEUE_NOT_FOUND: EXIT.notFound,
   STORE_NOT_FOUND: EXIT.notFound,
+  SPOOL_NOT_FOUND: EXIT.notFound,
   WORKER_FILE: EXIT.usage,
   WORKER_FAILED: EXIT.failed,
   WORKER_NOT_STARTED: EXIT.failed,

@@ -9,6 +9,7 @@ import { registerMigrate } from './commands/migrate.js'
 import { registerMove } from './commands/move.js'
 import { registerQueues } from './commands/queues.js'
 import { registerSchedules } from './commands/schedules.js'
+import { registerSpool } from './commands/spool.js'
 import { registerStatus } from './commands/status.js'
 import { registerTop } from './commands/top.js'
 import { registerWorker } from './commands/worker.js'
@@ -20,7 +21,7 @@ Exit codes:
   0  ok
   1  the operation failed or found trouble
   2  the command line or the configuration is wrong
-  3  no such job, queue, schedule or store
+  3  no such job, queue, schedule, store or spool
   4  the backend cannot be reached or used`
 
 const EXAMPLES = [
@@ -62,6 +63,7 @@ export function createProgram(version: string): Command {
   registerWorkers(program)
   registerMigrate(program)
   registerMove(program)
+  registerSpool(program)
   registerDoctor(program)
   return program
 }

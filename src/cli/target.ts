@@ -27,7 +27,8 @@ export interface TargetRequest {
 
 /** @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function resolveTarget({ cwd, flag, env, loaded }: TargetRequest): Target {
-  const { worker: _worker, backend: configured, ...rest } = loaded?.config ?? {}
+  // Commands are short: none spools, nor takes on what others have spooled.
+  const { worker: _worker, spool: _spool, backend: configured, ...rest } = loaded?.config ?? {}
   if (flag !== undefined) return named(rest, '--backend', flag, cwd)
   if (env.KERJA_URL !== undefined && env.KERJA_URL !== '') return named(rest, 'KERJA_URL', env.KERJA_URL, cwd)
   if (loaded !== null && configured !== undefined) return named(rest, basename(loaded.file), configured, dirname(loaded.file))

@@ -23,7 +23,8 @@ export interface LoadedBackend {
   readonly release: () => Promise<void>
 }
 
-export function createConnection(loadBackend: () => Promise<LoadedBackend>): Connection {
+/** `onUsed` is called at each use, before the backend is opened. */
+export function createConnection(loadBackend: () => Promise<LoadedBackend>, onUsed: () => void = () => undefined): Connection {
   let loading: Promise<LoadedBackend> | null = null
   let opening: Promise<Backend> | null = null
   let open: Backend | null = null
@@ -59,6 +60,7 @@ export function createConnection(loadBackend: () => Promise<LoadedBackend>): Con
   return {
     open: async () => {
       refuseClosed()
+      onUsed()
       opening ??= openOnce().catch((error) => {
         opening = null
         throw error

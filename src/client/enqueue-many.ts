@@ -4,7 +4,7 @@
  * A slice is validated whole before any of it is written; while one is written the next is validated. Memory is bounded by two slices and the
  * receipts, so an endless source is fine. On a bad entry or a failed write everything stops, and the error's details say how far it got.
  */
-import type { NewJob, PushResult } from '../contract/job.js'
+import type { NewJob } from '../contract/job.js'
 import { DEFAULTS } from '../core/options.js'
 import { rejectUnknown } from '../core/suggest.js'
 import type { JobRequest, TransactionHandle } from '../define/job.js'
@@ -14,6 +14,7 @@ import { type WriteJobs, type WriteOutcome, writeIsolated } from './isolate.js'
 import { checkJob, checkObject } from './options.js'
 import type { Preparer } from './prepare.js'
 import { conflictError, type Receipt, toReceipt } from './receipt.js'
+import type { Spooled, Spooling } from './spooling.js'
 
 export interface EnqueueManyOptions {
   /** Your open transaction: the jobs exist exactly when you commit. */
@@ -26,6 +27,7 @@ export interface EnqueueManyParts {
   readonly writeIn: (tx: TransactionHandle) => WriteJobs
   readonly announce: (job: NewJob, receipt: Receipt) => void
   readonly timeoutMs: number
+  readonly spooling: Spooling | null
 }
 
 type EnqueueMany = (requests: Iterable<JobRequest> | AsyncIterable<JobRequest>, options?: EnqueueManyOptions) => Promise<readonly Receipt[]>
@@ -111,15 +113,17 @@ async function prepareEntry(preparer: Preparer, request: JobRequest, { index, sl
 /** Where slices go, and the receipts so far. */
 interface Target {
   readonly write: WriteJobs
-  readonly durability: Receipt['durability']
+  readonly durability: 'queued' | 'in-transaction'
   readonly receipts: Receipt[]
 }
 
 async function writeSlice(parts: EnqueueManyParts, { start, jobs }: Slice, { write, durability, receipts }: Target): Promise<void> {
-  const timeoutError = () => new EnqueueTimeoutError(jobs[0]!.id, parts.timeoutMs)
-  const outcomes = await withTimeout(writeIsolated(write, jobs), parts.timeoutMs, timeoutError).catch((error): WriteOutcome[] =>
-    jobs.map(() => ({ status: 'error', error })),
-  )
+  const { timeoutMs, spooling } = parts
+  const timeoutError = () => new EnqueueTimeoutError(jobs[0]!.id, timeoutMs)
+  const direct = (some: readonly NewJob[]): Promise<readonly WriteOutcome[]> =>
+    withTimeout(writeIsolated(write, some), timeoutMs, timeoutError).catch((error) => some.map(() => ({ status: 'error', error })))
+  const isSpooled = spooling !== null && durability === 'queued'
+  const outcomes: readonly (WriteOutcome | Spooled)[] = isSpooled ? await spooling.pushMany(jobs, direct) : await direct(jobs)
   const failedIndexes: number[] = []
   let firstError: unknown
   outcomes.forEach((outcome, offset) => {
@@ -129,7 +133,7 @@ async function writeSlice(parts: EnqueueManyParts, { start, jobs }: Slice, { wri
       failedIndexes.push(start + offset)
       return
     }
-    const receipt = toReceipt(job, outcome as PushResult, durability)
+    const receipt = toReceipt(job, outcome, durability)
     receipts.push(receipt)
     parts.announce(job, receipt)
   })

@@ -27,7 +27,14 @@ export interface JobFollowing {
   close(): void
 }
 
-export function createJobFollowing({ connection, pollMs }: { readonly connection: Connection; readonly pollMs: number }): JobFollowing {
+export interface FollowingOptions {
+  readonly connection: Connection
+  readonly pollMs: number
+  /** Jobs are spooled here: one that the backend does not know may be on its way there. */
+  readonly mayCome?: () => boolean
+}
+
+export function createJobFollowing({ connection, pollMs, mayCome = () => false }: FollowingOptions): JobFollowing {
   const followers = new Map<string, Set<Follower>>()
   let fresh = new Set<string>()
   let polling = false
@@ -92,8 +99,13 @@ export function createJobFollowing({ connection, pollMs }: { readonly connection
     if (followers.size > 0) listen(backend)
     for (let start = 0; start < ids.length; start += readJobsMax) {
       const slice = ids.slice(start, start + readJobsMax)
+      // Asked first: it may arrive during the read.
+      const isPatient = mayCome()
       const records = await backend.ledger.get(slice)
-      slice.forEach((id, index) => void deliver(followers.get(id), records[index] ?? null))
+      slice.forEach((id, index) => {
+        const record = records[index] ?? null
+        if (record !== null || !isPatient) deliver(followers.get(id), record)
+      })
     }
   }
 

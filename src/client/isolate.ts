@@ -1,6 +1,6 @@
 /** Writes a batch so that a poisonous job fails alone: a batch that fails as a whole is halved until the faulty jobs stand by themselves. */
 import type { NewJob, PushResult } from '../contract/job.js'
-import { isAway, isKerjaError, KerjaError } from '../errors.js'
+import { isAway, isKerjaError, KerjaError, type KerjaErrorCode } from '../errors.js'
 
 /** What became of one job: the store's answer, or the error it failed with. */
 export type WriteOutcome = PushResult | { readonly status: 'error'; readonly error: unknown }
@@ -8,7 +8,8 @@ export type WriteOutcome = PushResult | { readonly status: 'error'; readonly err
 export type WriteJobs = (jobs: readonly NewJob[]) => Promise<readonly PushResult[]>
 
 // Writing the halves could only fail again, and would make the trouble worse.
-const failsWhole = (error: unknown): boolean => isAway(error) || isKerjaError(error, 'UNSUPPORTED') || isKerjaError(error, 'TRANSACTION_INVALID')
+const WHOLE: readonly KerjaErrorCode[] = ['UNSUPPORTED', 'TRANSACTION_INVALID', 'SPOOL_FULL', 'SPOOL_UNAVAILABLE']
+const failsWhole = (error: unknown): boolean => isAway(error) || (isKerjaError(error) && WHOLE.includes(error.code))
 
 /** One outcome per job, in order. Never rejects. At most twice as many writes as jobs. */
 export async function writeIsolated(write: WriteJobs, jobs: readonly NewJob[]): Promise<readonly WriteOutcome[]> {

@@ -11,12 +11,15 @@ import { createEnqueueMany, type EnqueueManyOptions } from './enqueue-many.js'
 import type { WriteJobs } from './isolate.js'
 import type { JobOrigin, PrepareRequest, Preparer } from './prepare.js'
 import { type Receipt, toReceipt } from './receipt.js'
+import type { Spooled, Spooling } from './spooling.js'
 
 export interface ProducerParts {
   readonly connection: Connection
   readonly preparer: Preparer
   readonly events: EventHub
   readonly enqueueTimeoutMs: number
+  /** null: none is configured. */
+  readonly spooling: Spooling | null
 }
 
 export interface Producer {
@@ -33,7 +36,7 @@ export interface Producer {
   idle(): Promise<void>
 }
 
-export function createProducer({ connection, preparer, events, enqueueTimeoutMs }: ProducerParts): Producer {
+export function createProducer({ connection, preparer, events, enqueueTimeoutMs, spooling }: ProducerParts): Producer {
   const write: WriteJobs = async (jobs) => (await connection.open()).queue.push(jobs)
   const writeIn =
     (tx: TransactionHandle): WriteJobs =>
@@ -51,12 +54,14 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
 
   const announce = (job: NewJob, receipt: Receipt) => {
     // A job in an open transaction is not durable yet, and whether it ever is only the caller will know.
-    if (receipt.durability !== 'queued' || !events.has('job.enqueued')) return
-    events.emit('job.enqueued', { id: receipt.id, kind: job.kind, queue: job.queue, duplicate: receipt.duplicate })
+    const { id, durability, duplicate } = receipt
+    const { kind, queue } = job
+    if (durability === 'spooled') events.emit('job.spooled', { id, kind, queue })
+    else if (durability === 'queued' && events.has('job.enqueued')) events.emit('job.enqueued', { id, kind, queue, duplicate: duplicate === true })
   }
 
   const calls = createCallCounter()
-  const enqueueMany = createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs })
+  const enqueueMany = createEnqueueMany({ preparer, write, writeIn, announce, timeoutMs: enqueueTimeoutMs, spooling })
 
   const enqueueFrom = async (request: PrepareRequest): Promise<Receipt> => {
     calls.begin()
@@ -65,7 +70,15 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
       const newJob = prepared instanceof Promise ? await prepared : prepared
       const tx = request.options?.tx
       if (tx !== undefined) return toReceipt(newJob, await pushIn(tx, newJob), 'in-transaction')
-      const receipt = toReceipt(newJob, await coalescer.push(newJob), 'queued')
+      // Awaited here and in no function between: at this rate each promise more is felt.
+      let result: PushResult | Spooled
+      try {
+        result = spooling?.isFirst(newJob) === true ? await spooling.spool(newJob, () => coalescer.push(newJob)) : await coalescer.push(newJob)
+      } catch (error) {
+        if (spooling === null) throw error
+        result = await spooling.instead(newJob, error)
+      }
+      const receipt = toReceipt(newJob, result, 'queued')
       announce(newJob, receipt)
       return receipt
     } finally {
@@ -109,6 +122,7 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs 
       await calls.idle()
       // Jobs that were pushed without a call of enqueue.
       await coalescer.idle()
+      await spooling?.idle()
     },
   }
 }

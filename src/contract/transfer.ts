@@ -73,7 +73,7 @@ export interface CarriedJob extends LeaseRef {
   readonly giveUpAt: number | null
   readonly group: string | null
   readonly tags: readonly string[]
-  readonly unique: { readonly key: string; readonly scope: 'waiting' | 'live' } | null
+  readonly unique: CarriedKey | null
   /** The keys that stand for it. */
   readonly idempotency: readonly StandingKey[]
   readonly parentId: string | null
@@ -83,6 +83,19 @@ export interface CarriedJob extends LeaseRef {
   readonly attempts: readonly AttemptRecord[]
   /** How it ended; null for a job that waits. */
   readonly end: JobEnd | null
+}
+
+/**
+ * A unique key. A holder of it wins over the job that is carried. Of one that no store has decided about yet (it comes from a spool), a waiting
+ * holder first takes what the enqueue asked for.
+ */
+export interface CarriedKey {
+  readonly key: string
+  readonly scope: 'waiting' | 'live'
+  /** Payload, version, priority and run time, unless the holder was made later. */
+  readonly replaces?: boolean
+  /** Its run time becomes the later of the two. */
+  readonly debounced?: boolean
 }
 
 export interface JobEnd {

@@ -100,6 +100,25 @@ export const DEFAULTS = Object.freeze({
     /** How long `kerja move` waits for a store that is away. */
     outageMs: minute,
   }),
+  /** What takes jobs while the backend is away. */
+  spool: Object.freeze({
+    mode: 'outage',
+    bytesMax: 1024 * 1_048_576,
+    bytesMaxMin: 1_048_576,
+    /** A file of this size is followed by another; less when `maxBytes` is small. */
+    fileBytesMax: 4 * 1_048_576,
+    /** Jobs in one write. */
+    writeJobsMax: 5_000,
+    /** Jobs handed on at a time. */
+    batchJobs: 1_000,
+    batchBytes: 1_048_576,
+    /** Between two looks at what other processes left, and for as long as nothing is to be handed on. */
+    lookMs: 5 * second,
+    /** A file that nobody has touched for this long is taken on by another process. */
+    staleMs: 30 * second,
+    /** How long `close` goes on handing on what is spooled while the backend answers. */
+    closeMs: 5 * second,
+  }),
   schedule: Object.freeze({
     everyMinMs: second,
     /** A tick at most this late still counts as on time. */

@@ -254,7 +254,11 @@ export interface JobContext<Result = unknown> {
   /** A key for a third party, the same in every run of this job: `(job, name)`. */
   idempotencyKey(name: string): string
   /** Enqueues now. The id is derived from this job, its payload and how often it was asked for, so a rerun does not double it. */
-  enqueue<J extends AnyJob>(job: J, payload: PayloadOf<J>, options?: EnqueueOptions): Promise<{ readonly id: string; readonly duplicate: boolean }>
+  enqueue<J extends AnyJob>(
+    job: J,
+    payload: PayloadOf<J>,
+    options?: EnqueueOptions,
+  ): Promise<{ readonly id: string; readonly duplicate: boolean | 'unknown' }>
   /** The job exists exactly when this one completes. */
   enqueueOnComplete<J extends AnyJob>(job: J, payload: PayloadOf<J>, options?: Omit<EnqueueOptions, 'tx'>): void
   /**

@@ -63,10 +63,10 @@ export async function carry(jobs: readonly CarriedJob[], parts: CarryParts): Pro
   }
 }
 
-type Outcome = AcceptResult | Refusal
+export type Outcome = AcceptResult | Refusal
 
 /** A batch that is refused as a whole is halved until the faulty jobs stand by themselves. */
-async function acceptEach(jobs: readonly CarriedJob[], parts: CarryParts): Promise<readonly Outcome[]> {
+export async function acceptEach(jobs: readonly CarriedJob[], parts: Pick<CarryParts, 'target' | 'again'>): Promise<readonly Outcome[]> {
   try {
     return await parts.again(() => parts.target.transfer.accept(jobs))
   } catch (error) {

@@ -13,6 +13,8 @@ interface JobEvent {
 export interface LifecycleEvents {
   /** The job is durable. */
   'job.enqueued': JobEvent & { readonly duplicate: boolean }
+  /** The job is on the local disk; it goes to the backend when that answers. */
+  'job.spooled': JobEvent
   /** The handler is about to be called. `token` is the claim number, raised at every claim of the job. */
   'job.started': JobEvent & { readonly attempt: number; readonly token: number; readonly waitedMs: number }
   /** The completion is on disk. */
@@ -35,6 +37,16 @@ export interface LifecycleEvents {
   'worker.stopped': { readonly workerId: string }
   /** A call to the backend failed; it is tried again. */
   'worker.trouble': { readonly workerId: string; readonly error: unknown }
+  /** From now on jobs go to the spool at once: a call to the backend failed. */
+  'spool.began': { readonly error: unknown }
+  /** The backend answers again: jobs go there, and the spool is emptied beside. */
+  'spool.ended': { readonly jobCount: number }
+  /** The backend has a batch of spooled jobs. `duplicate`: it had them already. `superseded`: others stand for them. `refused`: set aside. */
+  'spool.drained': { readonly accepted: number; readonly duplicate: number; readonly superseded: number; readonly refused: number }
+  /** Spooled jobs could not be handed on, or the spool not be read. It is tried again. */
+  'spool.trouble': { readonly error: unknown }
+  /** Something was set aside in this file of the spool folder: bytes that are no job, or a job that the backend refuses. */
+  'spool.aside': { readonly file: string; readonly reason: 'damaged' | 'refused'; readonly jobId: string | null; readonly error: unknown }
   'schedule.fired': { readonly schedule: string; readonly jobIds: readonly string[] }
 }
 

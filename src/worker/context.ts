@@ -90,7 +90,11 @@ export class Run implements JobContext<unknown> {
     return `${this.#job.jobId}:${checkKey(name, 'idempotencyKey name')}`
   }
 
-  async enqueue(job: AnyJob, payload: unknown, options: EnqueueOptions = {}): Promise<{ readonly id: string; readonly duplicate: boolean }> {
+  async enqueue(
+    job: AnyJob,
+    payload: unknown,
+    options: EnqueueOptions = {},
+  ): Promise<{ readonly id: string; readonly duplicate: boolean | 'unknown' }> {
     this.#refuseWhenEnded('enqueue')
     return this.#services.producer.enqueueAs(job, payload, options, this.#from())
   }

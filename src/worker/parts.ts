@@ -23,7 +23,12 @@ export interface WorkerParts {
 
 /** How a handler's `ctx.enqueue` reaches the producer. */
 export interface WorkerProducer {
-  enqueueAs(job: AnyJob, payload: unknown, options: EnqueueOptions, origin: JobOrigin): Promise<{ readonly id: string; readonly duplicate: boolean }>
+  enqueueAs(
+    job: AnyJob,
+    payload: unknown,
+    options: EnqueueOptions,
+    origin: JobOrigin,
+  ): Promise<{ readonly id: string; readonly duplicate: boolean | 'unknown' }>
   prepareAs(job: AnyJob, payload: unknown, options: EnqueueOptions, origin: JobOrigin): NewJob | Promise<NewJob>
 }
 

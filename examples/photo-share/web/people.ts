@@ -35,7 +35,7 @@ export function peopleRoutes(app: App): Routes {
       const receipts = await app.kerja.enqueueMany(
         readers.map(({ id }) => newsletterMail.with({ userId: id, issue }, { idempotencyKey: `${issue}:${id}` })),
       )
-      return { status: 202, body: { letters: receipts.length, duplicates: receipts.filter(({ duplicate }) => duplicate).length } }
+      return { status: 202, body: { letters: receipts.length, duplicates: receipts.filter(({ duplicate }) => duplicate === true).length } }
     },
   }
 }

@@ -22,13 +22,25 @@ export function accept(store: Store, carried: CarriedJob, now: number): AcceptRe
 }
 
 /** The job here that stands for the same request, or holds the unique key. A key that stands for another payload is another request. */
-function winnerOver(store: Store, { jobId, kind, unique, idempotency }: CarriedJob, now: number): string | null {
+function winnerOver(store: Store, carried: CarriedJob, now: number): string | null {
+  const { jobId, unique, idempotency } = carried
   for (const key of idempotency) {
     const standing = store.idempotency.get(keyOf(key.kind, key.key))
     if (standing === undefined || standing.expiresAt <= now || standing.jobId === jobId) continue
     if (standing.payloadHash === key.payloadHash) return standing.jobId
   }
-  return unique === null ? null : (holderOf(store, kind, unique.key)?.id ?? null)
+  const holder = unique === null ? undefined : holderOf(store, carried.kind, unique.key)
+  if (holder?.phase === 'waiting') yieldTo(store, holder, carried)
+  return holder?.id ?? null
+}
+
+/** What the enqueue of `carried` asked of a waiting holder of its unique key, where no store has decided that yet. */
+function yieldTo(store: Store, holder: Job, { unique, createdAt, payload, version, priority, runAt, startBy }: CarriedJob): void {
+  const replaces = unique?.replaces === true && holder.createdAt <= createdAt
+  const debounced = unique?.debounced === true
+  if (replaces) Object.assign(holder, { payload, version, priority, invalid: false })
+  if (debounced ? runAt > holder.runAt : replaces) Object.assign(holder, { runAt, startBy })
+  if (replaces || debounced) place(store, holder)
 }
 
 /** A key that stands stays as it is, unless it stands for `formerly`. */
@@ -48,9 +60,10 @@ export function acceptSchedule(store: Store, schedule: ScheduleRecord): 'accepte
 }
 
 function jobOf(carried: CarriedJob, sequence: number): Job {
-  const { jobId, handle: _handle, holdReason, idempotency: _keys, attempts, end: ending, ...same } = carried
+  const { jobId, handle: _handle, holdReason, idempotency: _keys, attempts, end: ending, unique, ...same } = carried
   return {
     ...same,
+    unique: unique === null ? null : { key: unique.key, scope: unique.scope },
     id: jobId,
     sequence,
     tick: carried.tick === null ? null : Object.freeze({ ...carried.tick }),

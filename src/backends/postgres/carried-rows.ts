@@ -109,7 +109,7 @@ function endOf(row: CarriedRow): CarriedJob['end'] {
 
 const ceil = (at: number | null): number | null => (at === null ? null : Math.ceil(at))
 
-/** See `given_1`. */
+/** See `given_1`; `replaces` and `debounced` are read beside it. */
 export function givenOf(job: CarriedJob, lane: number): Readonly<Record<string, unknown>> {
   const { end, unique, tick, failure, attempts, idempotency } = job
   return {
@@ -128,6 +128,8 @@ export function givenOf(job: CarriedJob, lane: number): Readonly<Record<string, 
     give_up_at: ceil(job.giveUpAt),
     start_by: ceil(job.startBy),
     keyed: unique === null ? 0 : unique.scope === 'live' ? LIVE : 1,
+    replaces: unique?.replaces === true,
+    debounced: unique?.debounced === true,
     kind: job.kind,
     unique_key: encodeNullable(unique?.key ?? null),
     job_group: encodeNullable(job.group),

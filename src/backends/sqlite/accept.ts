@@ -4,7 +4,8 @@ import { SUPERSEDED_RETENTION_MS, SUSPECT_CRASH_COUNT } from '../../core/state.j
 import { ENDED_AS } from './carried-rows.js'
 import type { StoreContext } from './context.js'
 import type { Ended } from './ended.js'
-import { CANCELLED, encodeTags, HELD, HOLDING_SQL, READY, SUSPECT } from './rows.js'
+import { createHolderChanges } from './holder.js'
+import { CANCELLED, encodeTags, HELD, HOLDING_SQL, isWaiting, READY, SUSPECT } from './rows.js'
 import { createWorkerNumbers } from './worker-numbers.js'
 
 export interface Accept {
@@ -58,20 +59,36 @@ export function createAccept(context: StoreContext, ended: Ended): Accept {
 }
 
 /** The job here that stands for the same request, or holds the unique key. A key that stands for another payload is another request. */
-function createWinner({ connection }: StoreContext): (job: CarriedJob, now: number) => string | null {
+function createWinner(context: StoreContext): (job: CarriedJob, now: number) => string | null {
+  const { connection } = context
+  const changes = createHolderChanges(context)
   const standing = connection.prepare<[jobId: string]>(
     'SELECT job_id FROM kerja_idempotency WHERE kind = ? AND key = ? AND payload_hash = ? AND expires_at > ? AND job_id <> ?',
   )
-  const holder = connection.prepare<[id: string]>(
-    `SELECT d.id FROM kerja_jobs j INDEXED BY kerja_jobs_unique JOIN kerja_payloads d ON d.seq = j.seq
+  type Holder = readonly [id: string, seq: number, state: number, lane: number, createdAt: number, runAt: number]
+  const holder = connection.prepare<Holder>(
+    `SELECT d.id, j.seq, j.state, j.lane, j.created_at, j.run_at FROM kerja_jobs j INDEXED BY kerja_jobs_unique JOIN kerja_payloads d ON d.seq = j.seq
       WHERE unique_kind = ? AND unique_key = ? AND ${HOLDING_SQL}`,
   )
-  return ({ jobId, kind, unique, idempotency }, now) => {
+
+  /** What the enqueue of the job asked of a waiting holder of its unique key, where no store has decided that yet. */
+  function yieldTo(job: CarriedJob, [, seq, , lane, createdAt, runAt]: Holder): void {
+    const { kind, version, priority, payload, startBy } = job
+    const jobRunAt = Math.ceil(job.runAt)
+    const replaces = job.unique?.replaces === true && createdAt <= Math.ceil(job.createdAt)
+    if (replaces) changes.replace(seq, lane, { kind, version, priority, payload })
+    if (job.unique?.debounced === true ? jobRunAt > runAt : replaces) changes.move(seq, jobRunAt, ceil(startBy))
+  }
+
+  return (job, now) => {
+    const { jobId, kind, unique, idempotency } = job
     for (const { kind: keyKind, key, payloadHash } of idempotency) {
       const stands = standing.row(keyKind, key, payloadHash, now, jobId)
       if (stands !== undefined) return stands[0]
     }
-    return unique === null ? null : (holder.row(kind, unique.key)?.[0] ?? null)
+    const found = unique === null ? undefined : holder.row(kind, unique.key)
+    if (found !== undefined && isWaiting(found[2])) yieldTo(job, found)
+    return found?.[0] ?? null
   }
 }
 

@@ -1,8 +1,9 @@
 /** What becomes of a pushed job: same id, then idempotency key, then unique key, then a new job. */
 import type { NewJobIdempotency, NewJobUnique, PushResult } from '../../contract/job.js'
 import type { StoreContext } from './context.js'
-import { createInsert, createPlainInsert, DEADLINE_SQL, type Insert, runAtOf, startByOf } from './insert.js'
-import { HELD, HOLDING_SQL, isWaiting, WAITING_AGAIN_SQL } from './rows.js'
+import { createHolderChanges } from './holder.js'
+import { createInsert, createPlainInsert, type Insert, runAtOf, startByOf } from './insert.js'
+import { HOLDING_SQL, isWaiting } from './rows.js'
 import { isPlain, rareFieldsOf, type WireJob, type WirePushResult } from './wire.js'
 
 /** One result per job, in order. No job's outcome depends on its neighbours', except that an equal id or key earlier in the list counts. */
@@ -43,7 +44,7 @@ export function createPush(context: StoreContext): Push {
 }
 
 function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, now: number) => WirePushResult {
-  const { connection, lanes } = context
+  const { connection } = context
   const byId = connection.prepare('SELECT 1 FROM kerja_payloads WHERE id = ?')
   const standing = connection.prepare<[string, string, number]>(
     'SELECT payload_hash, job_id, expires_at FROM kerja_idempotency WHERE kind = ? AND key = ?',
@@ -53,17 +54,8 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
     `SELECT j.seq, d.id, j.state, j.lane FROM kerja_jobs j INDEXED BY kerja_jobs_unique JOIN kerja_payloads d ON d.seq = j.seq
       WHERE unique_kind = ? AND unique_key = ? AND ${HOLDING_SQL}`,
   )
-  const move = connection.prepare(`UPDATE kerja_jobs SET run_at = ?, start_by = ? WHERE seq = ?`)
-  const setDeadline = connection.prepare(`UPDATE kerja_jobs SET deadline = ${DEADLINE_SQL} WHERE seq = ?`)
-  const setPayload = connection.prepare('UPDATE kerja_payloads SET payload = ? WHERE seq = ?')
-  const replace = connection.prepare(
-    `UPDATE kerja_jobs SET lane = ?, priority = ?, state = CASE state WHEN ${HELD} THEN ${WAITING_AGAIN_SQL} ELSE state END WHERE seq = ?`,
-  )
-
-  function moveTo(seq: number, job: WireJob, now: number): void {
-    move.run(runAtOf(job, now), startByOf(job, now), seq)
-    setDeadline.run(seq)
-  }
+  const changes = createHolderChanges(context)
+  const moveTo = (seq: number, job: WireJob, now: number): void => changes.move(seq, runAtOf(job, now), startByOf(job, now))
 
   /** The answer when the idempotency key was used before and has not run out. */
   function standingFor(kind: string, { key, payloadHash }: NewJobIdempotency, now: number): PushResult | null {
@@ -81,9 +73,7 @@ function createKeyedPush(context: StoreContext, insert: Insert): (job: WireJob, 
     // A running holder keeps what it runs with: only a waiting job can be moved or replaced.
     if (!isWaiting(state)) return { status: 'duplicate', id }
     if (unique.whenTaken === 'replace') {
-      const [, queue] = lanes.find(lane)
-      setPayload.run(payload, seq)
-      replace.run(lanes.idOf([queue, kind, version]), priority, seq)
+      changes.replace(seq, lane, { kind, version, priority, payload })
       moveTo(seq, job, now)
       return { status: 'replaced', id }
     }

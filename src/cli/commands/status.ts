@@ -5,12 +5,18 @@ import { createCli } from '../cli.js'
 import { judge } from '../exit.js'
 import { examples } from '../help.js'
 import type { Output } from '../output.js'
-import { relativeTime, safe } from '../text.js'
+import { relativeTime, safe, shortDuration } from '../text.js'
 import { QUEUE_COLUMNS, queueJson, queueRow } from '../views.js'
+import { configuredSpool } from './spool.js'
 
 interface BackendFacts {
   readonly location: string
   readonly source: string
+}
+
+interface Facts {
+  readonly backend: BackendFacts
+  readonly spool: Awaited<ReturnType<typeof configuredSpool>>
 }
 
 interface Overview {
@@ -23,17 +29,21 @@ export function registerStatus(program: Command): void {
   program
     .command('status')
     .summary('the system on one page')
-    .description('Show the backend and whether it answers, the queues, the workers and the schedules. Exits with 4 when the backend does not answer.')
+    .description(
+      'Show the backend and whether it answers, the queues, the workers, the schedules and the spool of the configuration. Exits with 4 when the backend does not answer.',
+    )
     .addHelpText('after', examples(['kerja status', "kerja status --json | jq '.workers.alive'"]))
     .action(async (_options: unknown, command: Command) => {
-      const { output, target, withKerja } = createCli(command)
+      const cli = createCli(command)
+      const { output, target, withKerja } = cli
       const { source, location } = await target()
+      const spool = await configuredSpool(cli)
       await withKerja(async (kerja) => {
         const answer = await ask(kerja)
         const backend = { location, source }
-        if (answer.overview === null) return unreachable(output, backend, answer.error)
-        output.value({ backend: { ...backend, reachable: true, error: null }, ...overviewJson(answer.overview) })
-        print(output, backend, answer.overview)
+        if (answer.overview === null) return unreachable(output, { backend, spool }, answer.error)
+        output.value({ backend: { ...backend, reachable: true, error: null }, ...overviewJson(answer.overview), spool })
+        print(output, { backend, spool }, answer.overview)
       })
     })
 }
@@ -65,7 +75,7 @@ function overviewJson({ queues, workers, schedules }: Overview) {
 }
 
 /** An unreachable backend is an answer to this question: it goes where answers go, and the exit code says it too. */
-function unreachable(output: Output, backend: BackendFacts, error: unknown): void {
+function unreachable(output: Output, { backend, spool }: Facts, error: unknown): void {
   const { exitCode, report } = judge(error)
   process.exitCode = exitCode
   output.value({
@@ -73,12 +83,21 @@ function unreachable(output: Output, backend: BackendFacts, error: unknown): voi
     queues: [],
     workers: null,
     schedules: null,
+    spool,
   })
   output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
   output.line(`reachable  ${output.paint('red', 'no')}: ${report?.code} ${safe(report?.message ?? '')}`)
+  printSpool(output, spool)
 }
 
-function print(output: Output, backend: BackendFacts, overview: Overview): void {
+function printSpool(output: Output, spool: Facts['spool']): void {
+  if (spool === null) return
+  const oldest = spool.oldestAgeMs === null ? '' : `, the oldest for ${shortDuration(spool.oldestAgeMs)}`
+  const aside = spool.asideCount === 0 ? '' : `, ${output.paint('yellow', `${spool.asideCount} files set aside`)}`
+  output.line(`spool      ${spool.jobCount} jobs${oldest}${aside}`)
+}
+
+function print(output: Output, { backend, spool }: Facts, overview: Overview): void {
   const { workers, schedules } = overviewJson(overview)
   output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
   output.line(`reachable  ${output.paint('green', 'yes')}`)
@@ -88,6 +107,7 @@ function print(output: Output, backend: BackendFacts, overview: Overview): void 
   const paused = schedules.pausedCount === 0 ? '' : `, ${schedules.pausedCount} paused`
   const due = schedules.dueCount === 0 ? '' : `, ${output.paint('yellow', `${schedules.dueCount} due`)}`
   output.line(`schedules  ${schedules.count}${paused}${due}${next}`)
+  printSpool(output, spool)
   output.line()
   if (overview.queues.length === 0) output.line('No queues yet: a queue appears with its first job.')
   else output.table(QUEUE_COLUMNS, overview.queues.map(queueRow))

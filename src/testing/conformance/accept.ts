@@ -1,8 +1,8 @@
 /** Topic accept: a job of another store arrives as it was, once, and what stands in its way is named. */
 import assert from 'node:assert/strict'
 import type { CarriedJob, JobRecord } from '../../contract/index.js'
-import { cancel, complete, DAY, fail, HOUR, idempotency, KIND, MINUTE, newJob, retry, SECOND, schedule, unique } from './build.js'
-import { type CarriedLease, foreignJob, leave, leaveAndAccept, readEnded, takeAll, withoutToken } from './carry.js'
+import { cancel, complete, DAY, fail, HOUR, hold, idempotency, KIND, MINUTE, newJob, retry, SECOND, schedule, unique } from './build.js'
+import { type CarriedLease, foreignJob, leave, leaveAndAccept, readEnded, spooledJob, takeAll, withoutToken } from './carry.js'
 import { idsOf } from './stage.js'
 import { topic } from './suite.js'
 
@@ -97,6 +97,58 @@ export const acceptTopic = topic('accept', ['transfer', 'ledger', 'keys', 'coord
     const another = { ...standing, jobId: other.jobId, payloadHash: 'hash-b' }
     assert.deepEqual(await backend.transfer.accept([{ ...other, idempotency: [another] }]), [{ status: 'accepted' }])
     assert.equal((await job(other.jobId)).state, 'available', 'another payload is another request')
+  })
+
+  check('one of a spool that replaces gives a waiting holder its payload, version, priority and run time', async (stage) => {
+    const { backend, clock, job, pushOne, settle, worker } = stage
+    const media = new Map([['media', 1]])
+    const spooled = await spooledJob(stage, { replaces: true })
+    const held = await pushOne({ unique: unique(), queue: 'media', payload: '{"old":true}', priority: 3 })
+    await settle(await (await worker({ queues: ['media'] })).takeOne({ queues: media }), hold)
+    assert.deepEqual(await backend.transfer.accept([spooled]), [{ status: 'superseded', by: held }])
+    const { state, payload, version, priority, runAt, startBy, queue, holdReason } = await job(held)
+    assert.deepEqual([state, payload, version, priority, queue, holdReason], ['scheduled', '{"new":true}', 2, 1, 'media', 'no-worker'])
+    assert.deepEqual([runAt, startBy], [spooled.runAt, spooled.startBy])
+    assert.deepEqual([(await job(spooled.jobId)).state, (await job(spooled.jobId)).reason], ['cancelled', `superseded by ${held}`])
+    assert.deepEqual(await backend.transfer.accept([spooled]), [{ status: 'duplicate' }])
+    clock.advance(HOUR)
+    const claimed = await (await worker({ queues: ['media'], kinds: [{ kind: KIND, version: 2 }] })).takeOne({
+      queues: media,
+      kinds: [{ kind: KIND, version: 2, leaseMs: null }],
+    })
+    assert.deepEqual([claimed.jobId, claimed.payload], [held, '{"new":true}'])
+  })
+
+  check('one of a spool replaces neither a running holder nor one that was made later', async (stage) => {
+    const { backend, clock, job, pushOne, worker } = stage
+    const spooled = await spooledJob(stage, { replaces: true })
+    const other = await spooledJob(stage, { replaces: true, debounced: true, key: 'other' })
+    const running = await pushOne({ unique: unique({ key: 'other', scope: 'live' }), payload: '{"runs":true}' })
+    await (await worker()).takeOne()
+    clock.advance(SECOND)
+    const later = await pushOne({ unique: unique(), payload: '{"later":true}' })
+    assert.deepEqual(await backend.transfer.accept([spooled]), [{ status: 'superseded', by: later }])
+    assert.equal((await job(later)).payload, '{"later":true}')
+    assert.deepEqual(await backend.transfer.accept([other]), [{ status: 'superseded', by: running }])
+    assert.deepEqual([(await job(running)).payload, (await job(running)).state], ['{"runs":true}', 'running'])
+  })
+
+  check('one of a spool that is debounced moves a waiting holder to the later run time', async (stage) => {
+    const { backend, clock, job, pushOne } = stage
+    const [earlier, later] = [await spooledJob(stage, { debounced: true }), await spooledJob(stage, { debounced: true })]
+    const holder = await pushOne({ unique: unique({ debounceMs: MINUTE }), payload: '{"first":true}' })
+    const runAt = clock.now() + MINUTE
+    assert.deepEqual(await backend.transfer.accept([{ ...earlier, runAt: runAt - SECOND }]), [{ status: 'superseded', by: holder }])
+    assert.equal((await job(holder)).runAt, runAt)
+    assert.deepEqual(await backend.transfer.accept([{ ...later, runAt: runAt + SECOND }]), [{ status: 'superseded', by: holder }])
+    assert.deepEqual([(await job(holder)).runAt, (await job(holder)).payload], [runAt + SECOND, '{"first":true}'])
+  })
+
+  check('of two of a spool under one unique key the second meets the first', async (stage) => {
+    const { backend, job } = stage
+    const [first, second] = [await spooledJob(stage, { replaces: true }), await spooledJob(stage, { replaces: true, payload: '{"newest":true}' })]
+    assert.deepEqual(await backend.transfer.accept([first, second]), [{ status: 'accepted' }, { status: 'superseded', by: first.jobId }])
+    assert.equal((await job(first.jobId)).payload, '{"newest":true}')
   })
 
   check('ended jobs go with their end', async (stage) => {

@@ -1,5 +1,6 @@
 /** Short ways to take, read, let go and accept, for the topics `transfer` and `accept`. */
-import type { CarriedJob, Departure, JobRecord, LeaveResult } from '../../contract/index.js'
+import type { CarriedJob, CarriedKey, Departure, JobRecord, LeaveResult } from '../../contract/index.js'
+import { DAY, HOUR } from './build.js'
 import type { Stage, StageWorker } from './stage.js'
 
 export const PAGE = Object.freeze({ limit: 100, charactersMax: 1_000_000, cursor: null })
@@ -66,6 +67,20 @@ export async function foreignJob(stage: Stage): Promise<CarriedJob> {
   const [carried] = (await takeAll(stage)) as [CarriedJob]
   await leave(stage, [carried])
   return carried
+}
+
+/** A job as a spool would hand it over: due in an hour, enqueued now. */
+export async function spooledJob(
+  stage: Stage,
+  {
+    key = 'the-key',
+    payload = '{"new":true}',
+    ...asked
+  }: Pick<CarriedKey, 'replaces' | 'debounced'> & { readonly key?: string; readonly payload?: string },
+): Promise<CarriedJob> {
+  const now = stage.clock.now()
+  const job = { ...(await foreignJob(stage)), createdAt: now, runAt: now + HOUR, startBy: now + DAY, version: 2, priority: 1, token: 0 } as const
+  return { ...job, payload, unique: { key, scope: 'waiting', ...asked } }
 }
 
 export const withoutToken = ({ token: _token, ...record }: JobRecord): Omit<JobRecord, 'token'> => record

@@ -193,13 +193,61 @@ END`)}`
  * Waiting jobs with keys, one after the other: known id, then idempotency key, then unique key, then a job as it was. The answer has one item per
  * job: null when accepted, "duplicate", or the id of the winner.
  */
-const acceptKeyed = (schema: string): string =>
-  `CREATE FUNCTION ${schema}.accept_keyed_1(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} SET lock_timeout = '3s' AS ${body(`
+const acceptKeyed = (schema: string): string => acceptKeyedAs(schema, { name: 'accept_keyed_1', declare: '', onHolder: '' })
+
+/** The same, where jobs of a spool meet the holder of their unique key with what their enqueue asked for: see `CarriedKey`. */
+export const acceptSpooled = (schema: string): string =>
+  acceptKeyedAs(schema, {
+    name: 'accept_keyed_2',
+    declare: `
+  v_asked json;
+  v_holder bigint;
+  v_place ${schema}.waiting;
+  v_replaces boolean;
+  v_debounced boolean;`,
+    onHolder: `
+      CONTINUE WHEN v_winner IS NULL;
+      v_asked := p_jobs -> cardinality(v_answers);
+      v_debounced := (v_asked ->> 'debounced')::boolean;
+      SELECT (v_asked ->> 'replaces')::boolean AND j.created_at <= v_job.created_at, j.seq INTO v_replaces, v_holder FROM ${schema}.jobs j WHERE j.id = v_winner;
+      IF v_replaces OR v_debounced THEN
+        SELECT * INTO v_place FROM ${schema}.waiting WHERE seq = v_holder FOR UPDATE;
+        IF v_place.seq IS NULL THEN
+          -- A running holder keeps what it runs with; one that is gone leaves the key to this job.
+          IF NOT EXISTS (SELECT 1 FROM ${schema}.keys WHERE seq = v_holder) THEN v_winner := NULL; END IF;
+          CONTINUE;
+        END IF;
+        IF v_replaces THEN
+          UPDATE ${schema}.jobs SET payload = v_job.payload WHERE id = v_winner;
+          v_place.lane := ${schema}.lane_1((SELECT queue FROM ${schema}.lanes WHERE id = v_place.lane), v_job.kind,
+            (SELECT version FROM ${schema}.lanes WHERE id = v_job.lane));
+          v_place.priority := v_job.priority;
+          IF v_place.state = ${HELD} THEN v_place.state := CASE WHEN v_place.${SUSPECT_AGAIN_SQL} THEN ${SUSPECT} ELSE ${READY} END; END IF;
+        END IF;
+        IF (v_debounced AND v_job.run_at > v_place.run_at) OR (v_replaces AND NOT v_debounced) THEN
+          v_place.run_at := v_job.run_at;
+          v_place.start_by := v_job.start_by;
+        END IF;
+        UPDATE ${schema}.waiting SET lane = v_place.lane, priority = v_place.priority, state = v_place.state, run_at = v_place.run_at,
+          start_by = v_place.start_by, deadline = CASE WHEN claimed_at IS NOT NULL THEN give_up_at ELSE least(v_place.start_by, give_up_at) END
+          WHERE seq = v_place.seq;
+      END IF;`,
+  })
+
+interface KeyedParts {
+  readonly name: string
+  readonly declare: string
+  /** What is done once the holder is known. */
+  readonly onHolder: string
+}
+
+const acceptKeyedAs = (schema: string, { name, declare, onHolder }: KeyedParts): string =>
+  `CREATE FUNCTION ${schema}.${name}(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} SET lock_timeout = '3s' AS ${body(`
 DECLARE
   v_now bigint := ${schema}.now_1(p_now);
   v_job ${schema}.given_1;
   v_winner uuid;
-  v_answers text[] := '{}';
+  v_answers text[] := '{}';${declare}
 BEGIN
   -- Those that bring or push the same keys go one after the other; in one order, so that none waits in a circle.
   PERFORM pg_advisory_xact_lock(lock) FROM (
@@ -221,7 +269,7 @@ BEGIN
       INSERT INTO ${schema}.keys (kind, key, seq, id) VALUES (v_job.kind, v_job.unique_key, v_job.seq, v_job.id) ON CONFLICT (kind, key) DO NOTHING;
       EXIT WHEN FOUND;
       -- None when its holder ended this instant.
-      SELECT k.id INTO v_winner FROM ${schema}.keys k WHERE k.kind = v_job.kind AND k.key = v_job.unique_key;
+      SELECT k.id INTO v_winner FROM ${schema}.keys k WHERE k.kind = v_job.kind AND k.key = v_job.unique_key;${onHolder}
     END LOOP;
     IF v_winner IS NULL THEN
       INSERT INTO ${schema}.waiting (${PLACE_COLUMNS}) SELECT ${placeOf('v_job')};

@@ -1,0 +1,157 @@
+/**
+ * Hands spooled jobs on to the backend, in the order in which they came: read, accept over there, leave. It is also what finds out that the backend
+ * is back.
+ *
+ * States: idle (nothing to hand on: looks now and then what dead processes left) → draining → waiting (the backend is away; longer each time) →
+ * draining … → closed. A crash between accept and leave hands the same jobs on again, and they merge by id.
+ */
+import type { Backend } from '../contract/backend.js'
+import { DEFAULTS } from '../core/options.js'
+import { isKerjaError, UnsupportedError } from '../errors.js'
+import type { EventHub } from '../observe/events.js'
+import type { SpooledJob } from '../spool/record.js'
+import type { Spool, SpoolBatch } from '../spool/spool.js'
+import type { Again } from './again.js'
+import { acceptEach, type Outcome } from './carry.js'
+
+const { retryFirstMs, retryMaxMs } = DEFAULTS.worker
+const { batchJobs, batchBytes, lookMs, closeMs } = DEFAULTS.spool
+
+export interface SpoolDrainOptions {
+  readonly spool: Spool
+  /** @throws what opening the backend fails with */
+  readonly open: () => Promise<Backend>
+  readonly random: () => number
+  readonly events: Pick<EventHub, 'emit'>
+  /** A batch has arrived: the backend answers. */
+  readonly onAnswered: () => void
+}
+
+export interface SpoolDrain {
+  /** Idempotent. */
+  start(): void
+  /** There may be something to hand on. */
+  wake(): void
+  /** Hands on what it can while the backend answers, for a short time; the rest stays. Never throws. */
+  close(): Promise<void>
+}
+
+/** Jobs are sent again as a whole batch, by the loop. */
+const once: Again = (call) => call()
+
+export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
+  const { spool, open, random, events, onAnswered } = options
+  let running: Promise<void> | null = null
+  let closing = false
+  let failing = false
+  let lookedAt = Number.NEGATIVE_INFINITY
+  /** Something was spooled since the spool was last found empty. */
+  let woken = false
+  let interrupt: (() => void) | undefined
+
+  /** Keeps no process alive: what is spooled stays. */
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (closing) return resolve()
+      const timer = setTimeout(resolve, ms)
+      timer.unref()
+      interrupt = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  async function look(): Promise<void> {
+    if (performance.now() - lookedAt < lookMs) return
+    await spool.look()
+    lookedAt = performance.now()
+  }
+
+  async function hand(batch: SpoolBatch): Promise<void> {
+    await handOn(batch, { spool, target: await open(), again: once, events })
+    failing = false
+    onAnswered()
+  }
+
+  async function run(): Promise<void> {
+    let waitMs: number = retryFirstMs
+    while (!closing || !failing) {
+      try {
+        await look()
+        woken = false
+        const batch = await spool.read({ jobs: batchJobs, bytes: batchBytes })
+        if (batch !== null) {
+          await hand(batch)
+          waitMs = retryFirstMs
+        } else {
+          if (closing) return
+          await spool.tidy()
+          if (!woken) await rest(lookMs)
+        }
+      } catch (error) {
+        failing = true
+        if (closing || isKerjaError(error, 'BACKEND_CLOSED')) return
+        events.emit('spool.trouble', { error })
+        await rest(waitMs * (0.5 + random() / 2))
+        waitMs = Math.min(waitMs * 2, retryMaxMs)
+      }
+    }
+  }
+
+  return {
+    start() {
+      running ??= run()
+    },
+    wake() {
+      // While the backend is away, new jobs are no reason to ask it again.
+      woken = true
+      if (!failing) interrupt?.()
+    },
+    async close() {
+      closing = true
+      interrupt?.()
+      if (running === null) return
+      let timer: NodeJS.Timeout | undefined
+      await Promise.race([running, new Promise((resolve) => (timer = setTimeout(resolve, closeMs)))])
+      clearTimeout(timer)
+      failing = true
+    },
+  }
+}
+
+export interface HandOnParts<Batch> {
+  readonly spool: { setAside(spooled: SpooledJob): Promise<string>; leave(batch: Batch): Promise<void> }
+  readonly target: Backend
+  readonly again: Again
+  readonly events: Pick<EventHub, 'emit'>
+}
+
+export interface DrainTally {
+  readonly accepted: number
+  readonly duplicate: number
+  readonly superseded: number
+  readonly refused: number
+}
+
+/** One batch: accepted over there, durably; only then let go here. @throws what the backend as a whole fails with */
+export async function handOn<Batch extends Pick<SpoolBatch, 'spooled' | 'jobs'>>(
+  batch: Batch,
+  { spool, target, again, events }: HandOnParts<Batch>,
+): Promise<DrainTally> {
+  if (!target.capabilities.transfer) throw new UnsupportedError(target.name, 'take jobs of a spool', 'Configure no spool for it.')
+  const outcomes = await acceptEach(batch.jobs, { target, again })
+  for (const [index, outcome] of outcomes.entries()) {
+    if ('status' in outcome) continue
+    const file = await spool.setAside(batch.spooled[index] as SpooledJob)
+    events.emit('spool.aside', { file, reason: 'refused', jobId: outcome.jobId, error: outcome.error })
+  }
+  await spool.leave(batch)
+  const tally = tallyOf(outcomes)
+  events.emit('spool.drained', tally)
+  return tally
+}
+
+function tallyOf(outcomes: readonly Outcome[]): DrainTally {
+  const count = (status: string): number => outcomes.filter((outcome) => ('status' in outcome ? outcome.status : 'refused') === status).length
+  return { accepted: count('accepted'), duplicate: count('duplicate'), superseded: count('superseded'), refused: count('refused') }
+}
