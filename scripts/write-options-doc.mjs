@@ -278,11 +278,20 @@ The command line has an order of its own for the backend: \`--backend\`, then \`
 `
 
 const COUNT = new Intl.NumberFormat('en-US')
+const UNITS = [
+  ['GiB', 2 ** 30],
+  ['MiB', 2 ** 20],
+  ['KiB', 2 ** 10],
+  ['bytes', 1],
+]
 
 function show(name, value) {
   if (typeof value === 'string') return `\`'${value}'\``
   if (/Ms$/.test(name)) return formatDuration(value)
-  if (/[bB]ytes/.test(name)) return `${value / 1024} KiB`
+  if (/[bB]ytes/.test(name)) {
+    const [unit, size] = UNITS.find(([, each]) => value % each === 0)
+    return `${COUNT.format(value / size)} ${unit}`
+  }
   return COUNT.format(value)
 }
 

@@ -1,6 +1,6 @@
 /**
  * Which settlements and claims share a call. A claim takes along what is to be settled; settlements beyond the calls that are out wait, and go
- * out together when one is back: a commit costs the same for one job as for many, and on a disk slower than ours more so.
+ * out together when one is back: a commit costs about the same for one job as for many, and the more the slower the disk.
  *
  * What waits here is lost with the process, like whatever was not sent yet: those jobs run again.
  */

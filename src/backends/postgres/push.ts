@@ -75,7 +75,7 @@ export function createPush(session: Session, lanes: Lanes, again: Again, takeTur
   }
 
   return async (jobs) => {
-    if (jobs.length === 0) return { results: [], told: true }
+    if (jobs.length === 0) return { results: [], told: false }
     await lanes.ensure(jobs)
     if (!jobs.some(isKeyed)) return again(() => pushPlain(jobs))
     if (jobs.length <= MIXED_MAX || new Set(jobs.map(({ id }) => id)).size < jobs.length)

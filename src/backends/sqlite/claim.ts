@@ -132,7 +132,8 @@ function createHeads(context: StoreContext) {
   )
   const someSuspect = connection.prepare(`SELECT 1 FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} LIMIT 1`)
   const suspects = connection.prepare<[number, number, number]>(
-    `SELECT seq, run_at, priority FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} AND lane = ? AND run_at <= ? ORDER BY priority, run_at, seq LIMIT ?`,
+    `SELECT seq, run_at, priority FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} AND lane = ? AND run_at <= ?
+      ORDER BY priority, run_at, seq LIMIT ?`,
   )
   const firstSuspect = connection.prepare<[number]>(
     `SELECT run_at FROM kerja_jobs INDEXED BY kerja_jobs_suspect WHERE state = ${SUSPECT} AND lane = ? ORDER BY run_at LIMIT 1`,

@@ -58,7 +58,8 @@ export function createCoordinationStore(context: StoreContext): CoordinationStor
   const remove = connection.prepare('DELETE FROM kerja_workers WHERE id = ?')
   const list = connection.prepare<WorkerRow>(
     `SELECT id, name, host, pid, version, queues, kinds, schedules, concurrency, lease_ms, started_at, heartbeat_at, ${LIVE_SQL},
-      (SELECT count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = kerja_workers.number AND state = ${RUNNING}) FROM kerja_workers ORDER BY started_at, id`,
+      (SELECT count(*) FROM kerja_jobs INDEXED BY kerja_jobs_running WHERE worker = kerja_workers.number AND state = ${RUNNING})
+      FROM kerja_workers ORDER BY started_at, id`,
   )
   const undeclared = connection.prepare<[string, number]>(`SELECT id, ${LIVE_SQL} FROM kerja_workers WHERE died_at IS NULL`)
   const declare = connection.prepare('UPDATE kerja_workers SET died_at = ? WHERE id = ? AND died_at IS NULL')

@@ -23,7 +23,7 @@ type ClaimableRow = readonly [seq: number, id: string, payload: string, maxAttem
 
 /** With longer payloads the text of many jobs may be more than a string can hold. */
 const PLAIN_BYTES_MAX = 4096
-/** The jobs of a range that have no rare columns, as one text, and how many they are. Value by value they would take three times as long to come here. */
+/** The jobs of a range that have no rare columns, as one text, and how many they are. Value by value they would come here far slower. */
 const READ_PLAIN = `SELECT count(*), json_group_array(json_array(j.seq, d.id, d.payload, j.max_attempts, j.created_at, NULL, j.run_at, j.priority, j.lane))
   FROM kerja_jobs j CROSS JOIN kerja_payloads d ON d.seq = j.seq WHERE j.seq BETWEEN ? AND ? AND j.token = 0 AND j.attempt = 0 AND j.crash_count = 0
   AND coalesce(j.give_up_at, j.deadline, d.job_group, d.tags, d.parent, d.tick_schedule) IS NULL AND octet_length(d.payload) <= ${PLAIN_BYTES_MAX}`

@@ -23,7 +23,8 @@ type Row = readonly [
 export function createLapsed({ connection, lanes, now }: StoreContext): (limit: number) => LapsedLease[] {
   const lapsed = connection.prepare<Row>(
     `SELECT j.seq, d.id, j.token, j.lane, ${WORKER_ID_SQL}, j.attempt, j.max_attempts, j.crash_count, j.alone, j.claimed_at, j.give_up_at,
-      w.id IS NULL OR w.died_at IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_workers w ON w.number = j.worker
+      w.id IS NULL OR w.died_at IS NOT NULL FROM kerja_jobs j INDEXED BY kerja_jobs_running
+      JOIN kerja_payloads d ON d.seq = j.seq LEFT JOIN kerja_workers w ON w.number = j.worker
       WHERE j.state = ${RUNNING} AND (w.id IS NULL OR w.died_at IS NOT NULL OR j.lease_until <= ?) LIMIT ?`,
   )
   return (limit) =>

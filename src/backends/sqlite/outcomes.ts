@@ -82,8 +82,8 @@ export function createOtherOutcomes(context: StoreContext, counters: Counters, e
 function createMoves({ connection, effects }: StoreContext, ended: Ended) {
   const endRow = connection.prepare('UPDATE kerja_jobs SET state = ?, reason = ?, finished_at = ?, prune_at = ? WHERE seq = ?')
   const putBack = connection.prepare(
-    `UPDATE kerja_jobs SET state = CASE WHEN ? OR alone = ${FORWARDED_HELD} THEN ${HELD} ELSE ${WAITING_AGAIN_SQL} END, attempt = attempt - ?, run_at = coalesce(?, run_at),
-      failed = max(failed, ?), worker = NULL, lease_until = NULL WHERE seq = ?`,
+    `UPDATE kerja_jobs SET state = CASE WHEN ? OR alone = ${FORWARDED_HELD} THEN ${HELD} ELSE ${WAITING_AGAIN_SQL} END,
+      attempt = attempt - ?, run_at = coalesce(?, run_at), failed = max(failed, ?), worker = NULL, lease_until = NULL WHERE seq = ?`,
   )
   const giveBack = connection.prepare('UPDATE kerja_jobs SET worker = NULL, attempt = attempt - ? WHERE seq = ?')
 

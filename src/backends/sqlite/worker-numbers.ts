@@ -1,6 +1,6 @@
 /**
- * Workers as small numbers: a job names the worker that runs it in its row and in an index, and the 36 characters of an id there make a claim and its
- * settlement write half as many pages again. A number is never used for another worker.
+ * Workers as small numbers: a job names the worker that runs it in its row and in an index, where the 36 characters of an id would make a claim and
+ * its settlement write more pages. A number is never used for another worker.
  */
 import type { Connection } from './driver.js'
 

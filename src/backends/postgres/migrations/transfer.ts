@@ -209,7 +209,8 @@ export const acceptSpooled = (schema: string): string =>
       CONTINUE WHEN v_winner IS NULL;
       v_asked := p_jobs -> cardinality(v_answers);
       v_debounced := (v_asked ->> 'debounced')::boolean;
-      SELECT (v_asked ->> 'replaces')::boolean AND j.created_at <= v_job.created_at, j.seq INTO v_replaces, v_holder FROM ${schema}.jobs j WHERE j.id = v_winner;
+      SELECT (v_asked ->> 'replaces')::boolean AND j.created_at <= v_job.created_at, j.seq INTO v_replaces, v_holder
+        FROM ${schema}.jobs j WHERE j.id = v_winner;
       IF v_replaces OR v_debounced THEN
         SELECT * INTO v_place FROM ${schema}.waiting WHERE seq = v_holder FOR UPDATE;
         IF v_place.seq IS NULL THEN

@@ -94,8 +94,9 @@ export const initial = Object.freeze({
     // Every worker that ever registered: a job names its worker by number, also when that is long gone.
     'CREATE TABLE kerja_worker_ids (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT',
     `CREATE TABLE kerja_workers (
-  id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, name TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL, queues TEXT NOT NULL, kinds TEXT NOT NULL,
-  schedules TEXT NOT NULL, concurrency INTEGER NOT NULL, lease_ms INTEGER NOT NULL, started_at INTEGER NOT NULL, heartbeat_at INTEGER NOT NULL, died_at INTEGER
+  id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, name TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL,
+  version TEXT NOT NULL, queues TEXT NOT NULL, kinds TEXT NOT NULL, schedules TEXT NOT NULL, concurrency INTEGER NOT NULL, lease_ms INTEGER NOT NULL,
+  started_at INTEGER NOT NULL, heartbeat_at INTEGER NOT NULL, died_at INTEGER
 ) STRICT`,
     'CREATE TABLE kerja_roles (role TEXT PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID',
     `CREATE TABLE kerja_schedules (
