@@ -54,15 +54,11 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
     now,
     onDamaged,
   })
-  const passed = (): void => {
+  const onSound = (): void => {
     trouble = null
     writeTrouble = null
   }
-  const onAnswered = (): void => {
-    passed()
-    options.onAnswered()
-  }
-  const drain = createSpoolDrain({ spool, open: options.open, random, events, onAnswered, onEmpty: passed })
+  const drain = createSpoolDrain({ spool, open: options.open, random, events, onAnswered: options.onAnswered, onSound })
 
   events.on('spool.began', ({ error }) => logger.warn('the backend is away: jobs go to the spool', { spool: path, ...wordsOf(error) }))
   events.on('spool.ended', ({ jobCount }) => logger.info('the backend answers again, and the spool is drained', { spool: path, jobCount }))

@@ -25,8 +25,8 @@ export interface SpoolDrainOptions {
   readonly events: Pick<EventHub, 'emit'>
   /** A batch has arrived: the backend answers. */
   readonly onAnswered: () => void
-  /** Nothing is to be drained, and the folder can be read. */
-  readonly onEmpty: () => void
+  /** A batch was drained or nothing is to be, and the last look at the folder went well too. */
+  readonly onSound: () => void
 }
 
 export interface SpoolDrain {
@@ -42,7 +42,7 @@ export interface SpoolDrain {
 const once: Again = (call) => call()
 
 export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
-  const { spool, open, random, events, onAnswered, onEmpty } = options
+  const { spool, open, random, events, onAnswered, onSound } = options
   let running: Promise<void> | null = null
   let closing = false
   let failing = false
@@ -80,6 +80,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
   async function drainNext(batch: SpoolBatch): Promise<void> {
     await drainBatch(batch, { spool, target: await open(), again: once, events })
     failing = false
+    if (canLook) onSound()
     onAnswered()
   }
 
@@ -97,7 +98,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
           if (closing) return
           await spool.tidy()
           failing = false
-          if (canLook) onEmpty()
+          if (canLook) onSound()
           if (!woken) await rest(lookMs)
         }
       } catch (error) {
