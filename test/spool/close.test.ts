@@ -1,11 +1,10 @@
 // What becomes of spooled jobs when their Kerja is closed.
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineJob, type } from 'kerja'
 import { memory } from 'kerja/memory'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { allJobs, away, filesOf, openSpoolStage, spoolPath, withOutage } from './support.js'
+import { allJobs, away, filesOf, openSpoolStage, patchFiles, spoolPath, withOutage } from './support.js'
 
 const plain = defineJob({ kind: 'test.plain', payload: type<{ n: number }>() })
 
@@ -51,9 +50,18 @@ describe('a spool', () => {
   it('makes nothing after close, when nothing was made before', async () => {
     const { outage, path } = open()
     const { kerja } = openSpoolStage(outage.backend, { path, mode: 'always' })
+    const made: unknown[] = []
+    patchFiles(
+      'mkdir',
+      (real) =>
+        ((...args: Parameters<typeof real>) => {
+          made.push(args[0])
+          return real(...args)
+        }) as typeof real,
+    )
     await kerja.close()
     await expect(kerja.enqueue(plain, { n: 1 })).rejects.toMatchObject({ code: 'BACKEND_CLOSED' })
+    expect(made).not.toContain(path)
     expect(kerja.spool.stats()).toMatchObject({ jobCount: 0, trouble: null })
-    expect(existsSync(path)).toBe(false)
   })
 })

@@ -165,7 +165,7 @@ export async function deadSpool(path: string, written: ReturnType<typeof jobs>):
 }
 
 /** A function of `node:fs/promises` does this instead, for as long as the test runs. */
-export function patchFiles<Name extends 'open' | 'rename' | 'stat' | 'statfs' | 'writeFile'>(
+export function patchFiles<Name extends 'mkdir' | 'open' | 'rename' | 'stat' | 'statfs' | 'writeFile'>(
   name: Name,
   make: (real: (typeof promises)[Name]) => (typeof promises)[Name],
 ): void {
