@@ -127,18 +127,21 @@ const GROUPS = {
   },
   spool: {
     title: 'Spool',
-    text: 'Set in `new Kerja({ spool: { path, … } })`, or fixed. See [spool](guides/spool-and-outbox.md).',
+    text: 'Set in `new Kerja({ spool: { path, … } })`, or fixed. See [spool](guides/spool.md).',
     options: {
       mode: { where: 'spool.mode', means: '`outage`: jobs go to the spool while the backend is away. `always`: every job goes there first.' },
-      bytesMax: { where: 'spool.maxBytes', means: 'What the files of the folder may take. More is refused with `SPOOL_FULL`.' },
+      bytesMax: {
+        where: 'spool.maxBytes',
+        means: 'What all files of the folder may take, those that were set aside too. More is refused with `SPOOL_FULL`.',
+      },
       bytesMaxMin: { means: 'Least that `spool.maxBytes` may be.' },
       fileBytesMax: { means: 'A file of this size is followed by another; of a sixteenth of `spool.maxBytes`, when that is less.' },
       writeJobsMax: { means: 'Most jobs in one write.' },
-      batchJobs: { means: 'Jobs handed on to the backend at a time.' },
-      batchBytes: { means: 'Most bytes handed on at a time. A single larger job goes alone.' },
+      batchJobs: { means: 'Jobs drained into the backend at a time.' },
+      batchBytes: { means: 'Most bytes drained at a time. A single larger job goes alone.' },
       lookMs: { means: 'How often a process looks for what dead ones left, and shows that it lives.' },
-      staleMs: { means: 'A file that nobody has touched for this long is taken on by another process.' },
-      closeMs: { means: 'How long `close` goes on handing on what is spooled while the backend answers.' },
+      staleMs: { means: 'A file that nobody has touched for this long is adopted by another process.' },
+      closeMs: { means: 'How long `close` goes on draining while the backend answers.' },
     },
   },
   schedule: {

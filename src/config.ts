@@ -32,9 +32,12 @@ export interface KerjaOptions {
 
 /** The local spool. */
 export interface SpoolOptions {
-  /** A folder, made when it is missing; relative to the working directory. Several processes of one machine may share it. */
+  /**
+   * A folder, made when it is missing. Give an absolute path: a relative one is relative to the working directory for `new Kerja(…)`, and to the
+   * configuration file for `kerja spool` and `kerja status`. Several processes of one machine may share it when they share the backend.
+   */
   readonly path: string
-  /** What the files in it may take, from 1 MiB. More is refused with SPOOL_FULL. @default 1 GiB */
+  /** What all files in it may take, in bytes, from 1048576 (1 MiB). More is refused with SPOOL_FULL. @default 1073741824 (1 GiB) */
   readonly maxBytes?: number
   /** `'always'`: every job goes to the spool first, so that `enqueue` waits for the local disk only. @default 'outage' */
   readonly mode?: 'outage' | 'always'

@@ -12,11 +12,12 @@ import type { Receipt } from './client/receipt.js'
 import { awaitResult } from './client/result.js'
 import { toScheduleDefinition, toTickJob } from './client/schedule-definition.js'
 import { createSchedules, type Schedules } from './client/schedules.js'
-import { createSpooling, createSpoolView, type Spool } from './client/spooling.js'
+import { createSpoolView, type Spool } from './client/spool.js'
+import { createSpooling, type Spooling } from './client/spooling.js'
 import { type WatchEvent, type WatchOptions, watchJob } from './client/watch.js'
 import { createWorkers, type Workers } from './client/workers.js'
-import { type KerjaConfig, resolveKerjaOptions } from './config.js'
-import type { MigrationStep } from './contract/backend.js'
+import { type KerjaConfig, type ResolvedSpoolOptions, resolveKerjaOptions } from './config.js'
+import type { Backend, MigrationStep } from './contract/backend.js'
 import { createIdGenerator } from './core/id.js'
 import { DEFAULTS } from './core/options.js'
 import { rejectUnknown } from './core/suggest.js'
@@ -69,19 +70,20 @@ export class Kerja {
       () => this.#localSpool?.start(),
     )
     this.#connection = connection
-    const { open } = connection
-    const onAnswered = () => spooling?.answered()
-    const parts = { open, now: Date.now, random: Math.random, events: this.#hub, logger, onAnswered }
-    const localSpool = spool === null ? null : createLocalSpool({ ...spool, ...parts })
+    const spoolParts =
+      spool === null ? null : createSpoolParts(spool, { open: connection.open, timeoutMs: enqueueTimeoutMs, events: this.#hub, logger })
+    const localSpool = spoolParts?.spool ?? null
     this.#localSpool = localSpool
-    const spooling =
-      localSpool === null || spool === null
-        ? null
-        : createSpooling({ spool: localSpool, mode: spool.mode, timeoutMs: enqueueTimeoutMs, events: this.#hub })
-    this.spool = createSpoolView(localSpool, spooling)
+    this.spool = createSpoolView(spoolParts)
     this.#createId = createIdGenerator({ now: Date.now, randomFill: (bytes) => void randomFillSync(bytes) })
     this.#preparer = createPreparer(this.#createId)
-    this.#producer = createProducer({ connection, preparer: this.#preparer, events: this.#hub, enqueueTimeoutMs, spooling })
+    this.#producer = createProducer({
+      connection,
+      preparer: this.#preparer,
+      events: this.#hub,
+      enqueueTimeoutMs,
+      spooling: spoolParts?.spooling ?? null,
+    })
     this.#following = createJobFollowing({ connection, pollMs: DEFAULTS.watch.pollMs, mayCome: () => (localSpool?.jobCount() ?? 0) > 0 })
     this.jobs = createJobs(connection)
     this.queues = createQueues(connection)
@@ -197,4 +199,20 @@ export class Kerja {
     await this.#localSpool?.close()
     await this.#connection.close()
   }
+}
+
+interface SpoolParts {
+  readonly spool: LocalSpool
+  readonly spooling: Spooling
+}
+
+/** The spool, and what sends jobs there: each needs the other, since what drains it finds out that the backend answers. */
+function createSpoolParts(
+  options: ResolvedSpoolOptions,
+  { timeoutMs, ...parts }: { readonly open: () => Promise<Backend>; readonly timeoutMs: number; readonly events: EventHub; readonly logger: Logger },
+): SpoolParts {
+  const onAnswered = (): void => spooling.answered()
+  const spool = createLocalSpool({ ...options, ...parts, now: Date.now, random: Math.random, onAnswered })
+  const spooling = createSpooling({ spool, mode: options.mode, timeoutMs, events: parts.events })
+  return { spool, spooling }
 }

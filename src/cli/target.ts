@@ -27,7 +27,7 @@ export interface TargetRequest {
 
 /** @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} */
 export function resolveTarget({ cwd, flag, env, loaded }: TargetRequest): Target {
-  // Commands are short: none spools, nor takes on what others have spooled.
+  // Commands are short: none spools, nor adopts what others have spooled.
   const { worker: _worker, spool: _spool, backend: configured, ...rest } = loaded?.config ?? {}
   if (flag !== undefined) return named(rest, '--backend', flag, cwd)
   if (env.KERJA_URL !== undefined && env.KERJA_URL !== '') return named(rest, 'KERJA_URL', env.KERJA_URL, cwd)

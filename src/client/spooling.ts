@@ -13,41 +13,14 @@ import type { EventHub } from '../observe/events.js'
 import { createCoalescer } from './coalesce.js'
 import type { WriteOutcome } from './isolate.js'
 
-/** How the spool of this process stands. */
-export interface SpoolStatus {
-  /**
-   * `off`: none is configured. `ready`: the backend answers, as far as is known. `spooling`: it is away, and jobs go to the spool.
-   * `unusable`: the spool itself cannot be read or written; see `trouble`.
-   */
-  readonly state: 'off' | 'ready' | 'spooling' | 'unusable'
-  /** Jobs that this process has to hand on: its own, and those that it took on from dead ones. */
-  readonly jobCount: number
-  /** What the files of all processes in the folder take, as last seen. */
-  readonly bytes: number
-  readonly maxBytes: number
-  /** Since the oldest of the jobs was spooled; null without any. */
-  readonly oldestAgeMs: number | null
-  /** Files with damaged bytes or refused jobs in the folder: look at them with `kerja spool status`. */
-  readonly asideCount: number
-  /** The last failure to hand jobs on, until one succeeds. */
-  readonly trouble: { readonly code: string; readonly message: string } | null
-}
-
-/** What this process has taken while the backend was away. */
-export interface Spool {
-  /** Reads nothing from the disk: for health checks and metrics. */
-  stats(): SpoolStatus
-}
-
 /** What the producer needs of a spool. */
 export interface SpoolWriter {
   /** From the first use on. Idempotent. */
   start(): void
   /** Resolves when the jobs are on disk. @throws {SPOOL_FULL} {SPOOL_UNAVAILABLE} */
   write(jobs: readonly NewJob[]): Promise<void>
-  /** Jobs that are to be handed on. */
+  /** Jobs that are to be drained. */
   jobCount(): number
-  stats(): Omit<SpoolStatus, 'state'>
 }
 
 export interface SpoolingOptions {
@@ -98,6 +71,8 @@ const isSpooledOn = (error: unknown): error is KerjaError => isKerjaError(error)
 
 export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptions): Spooling {
   let spooling = false
+  /** While the backend is away: a job that the spool does not take asks it. */
+  let asking = false
   const coalescer = createCoalescer({
     write: async (jobs) => {
       // With mode 'always' nothing else may have used the backend yet.
@@ -129,15 +104,38 @@ export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptio
     return { status: 'spooled', id: job.id }
   }
 
+  /**
+   * For what the spool does not take while the backend is away: with a spool that is broken nothing is drained, and so nothing else finds out that
+   * the backend is back. One job at a time asks it, and not every one.
+   */
+  async function askOnce<Answer>(refusal: KerjaError, direct: () => Promise<Answer>): Promise<Answer> {
+    if (asking) throw refusal
+    asking = true
+    try {
+      const answer = await direct()
+      answered()
+      return answer
+    } catch (error) {
+      throw isSpooledOn(error) ? both(refusal, error) : error
+    } finally {
+      asking = false
+    }
+  }
+
+  function answered(): void {
+    if (!spooling) return
+    spooling = false
+    events.emit('spool.ended', { jobCount: spool.jobCount() })
+  }
+
   return {
     isFirst,
     async spool(job, direct) {
       try {
         return await write(job)
       } catch (error) {
-        // While the backend is away it is asked by one at a time, and not by every job that the spool does not take.
-        if (spooling || !isKerjaError(error)) throw error
-        return direct()
+        if (!isKerjaError(error)) throw error
+        return spooling ? askOnce(error, direct) : direct()
       }
     },
     async instead(job, error) {
@@ -148,53 +146,63 @@ export function createSpooling({ spool, mode, timeoutMs, events }: SpoolingOptio
       began(error)
       return spooled
     },
-    async pushMany(jobs, direct) {
-      const outcomes = new Map<NewJob, WriteOutcome | Spooled>()
-      const toBackend = async (some: readonly NewJob[]): Promise<void> => {
-        const answers = some.length === 0 ? [] : await direct(some)
-        for (const [index, job] of some.entries()) outcomes.set(job, answers[index] as WriteOutcome)
-      }
-      const errorOf = (job: NewJob): unknown => {
-        const outcome = outcomes.get(job)
-        return outcome?.status === 'error' ? outcome.error : undefined
-      }
-      await toBackend(jobs.filter((job) => !isFirst(job)))
-      const later = jobs.filter((job) => takes(job) && (!outcomes.has(job) || isSpooledOn(errorOf(job))))
-      try {
-        if (later.length > 0) {
-          spool.start()
-          await spool.write(later)
-        }
-        const failed = later.find((job) => outcomes.has(job))
-        if (failed !== undefined) began(errorOf(failed))
-        for (const job of later) outcomes.set(job, { status: 'spooled', id: job.id })
-      } catch (cause) {
-        const untried = later.filter((job) => !outcomes.has(job))
-        for (const job of later) outcomes.set(job, { status: 'error', error: outcomes.has(job) ? both(cause, errorOf(job)) : cause })
-        if (!spooling) await toBackend(untried)
-      }
-      return jobs.map((job) => outcomes.get(job) as WriteOutcome | Spooled)
-    },
-    answered() {
-      if (!spooling) return
-      spooling = false
-      events.emit('spool.ended', { jobCount: spool.jobCount() })
-    },
+    pushMany: createPushMany({ spool, isFirst, takes, began, askOnce, isSpooling: () => spooling }),
+    answered,
     isSpooling: () => spooling,
     idle: coalescer.idle,
   }
 }
 
-const OFF: SpoolStatus = Object.freeze({ state: 'off', jobCount: 0, bytes: 0, maxBytes: 0, oldestAgeMs: null, asideCount: 0, trouble: null })
+interface PushManyParts {
+  readonly spool: SpoolWriter
+  readonly isFirst: (job: NewJob) => boolean
+  readonly takes: (job: NewJob) => boolean
+  readonly began: (error: unknown) => void
+  readonly askOnce: (refusal: KerjaError, direct: () => Promise<void>) => Promise<void>
+  readonly isSpooling: () => boolean
+}
 
-export const createSpoolView = (spool: SpoolWriter | null, spooling: Spooling | null): Spool => ({
-  stats() {
-    if (spool === null) return OFF
-    const status = spool.stats()
-    const unusable = status.trouble?.code === 'SPOOL_UNAVAILABLE'
-    return { state: unusable ? 'unusable' : spooling?.isSpooling() === true ? 'spooling' : 'ready', ...status }
-  },
-})
+function createPushMany({ spool, isFirst, takes, began, askOnce, isSpooling }: PushManyParts): Spooling['pushMany'] {
+  return async (jobs, direct) => {
+    const outcomes = new Map<NewJob, WriteOutcome | Spooled>()
+    const toBackend = async (some: readonly NewJob[]): Promise<void> => {
+      const answers = some.length === 0 ? [] : await direct(some)
+      for (const [index, job] of some.entries()) outcomes.set(job, answers[index] as WriteOutcome)
+    }
+    const errorOf = (job: NewJob): unknown => {
+      const outcome = outcomes.get(job)
+      return outcome?.status === 'error' ? outcome.error : undefined
+    }
+    /** Whether the first of them fails tells whether the backend is back; without it each keeps the refusal of the spool. */
+    const ask = async (some: readonly [NewJob, ...NewJob[]], refusal: KerjaError): Promise<void> => {
+      const direct = async (): Promise<void> => {
+        await toBackend(some)
+        if (isSpooledOn(errorOf(some[0]))) throw errorOf(some[0])
+      }
+      await askOnce(refusal, direct).catch((error: unknown) => {
+        for (const job of some) if (errorOf(job) !== undefined) outcomes.set(job, { status: 'error', error })
+      })
+    }
+    await toBackend(jobs.filter((job) => !isFirst(job)))
+    const later = jobs.filter((job) => takes(job) && (!outcomes.has(job) || isSpooledOn(errorOf(job))))
+    try {
+      if (later.length > 0) {
+        spool.start()
+        await spool.write(later)
+      }
+      const failed = later.find((job) => outcomes.has(job))
+      if (failed !== undefined) began(errorOf(failed))
+      for (const job of later) outcomes.set(job, { status: 'spooled', id: job.id })
+    } catch (cause) {
+      const [first, ...others] = later.filter((job) => !outcomes.has(job))
+      for (const job of later) outcomes.set(job, { status: 'error', error: outcomes.has(job) ? both(cause, errorOf(job)) : cause })
+      if (first === undefined) return jobs.map((job) => outcomes.get(job) as WriteOutcome)
+      if (!isSpooling()) await toBackend([first, ...others])
+      else if (isKerjaError(cause)) await ask([first, ...others], cause)
+    }
+    return jobs.map((job) => outcomes.get(job) as WriteOutcome | Spooled)
+  }
+}
 
 /** The spool's error, which says what to do, with the backend's: as its cause and in its words. */
 function both(cause: unknown, error: unknown): unknown {

@@ -109,14 +109,14 @@ export const DEFAULTS = Object.freeze({
     fileBytesMax: 4 * 1_048_576,
     /** Jobs in one write. */
     writeJobsMax: 5_000,
-    /** Jobs handed on at a time. */
+    /** Jobs drained at a time. */
     batchJobs: 1_000,
     batchBytes: 1_048_576,
-    /** Between two looks at what other processes left, and for as long as nothing is to be handed on. */
+    /** Between two looks at what other processes left, and for as long as nothing is to be drained. */
     lookMs: 5 * second,
-    /** A file that nobody has touched for this long is taken on by another process. */
+    /** A file that nobody has touched for this long is adopted by another process. */
     staleMs: 30 * second,
-    /** How long `close` goes on handing on what is spooled while the backend answers. */
+    /** How long `close` goes on draining while the backend answers. */
     closeMs: 5 * second,
   }),
   schedule: Object.freeze({

@@ -1,15 +1,18 @@
-/** Empties a spool by hand: a folder, with what dead processes left there, or one file. For `kerja spool drain`. */
-import { rm } from 'node:fs/promises'
+/** Drains a spool by hand: a folder, with what dead processes left there, or one file. For `kerja spool drain`. */
+import { realpath, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Backend } from '../contract/backend.js'
 import { DEFAULTS } from '../core/options.js'
 import type { EventHub } from '../observe/events.js'
 import { carriedOf } from '../spool/carried.js'
-import { inspectFile } from '../spool/inspect.js'
-import { createSpool } from '../spool/spool.js'
+import { segmentNameOf } from '../spool/folder.js'
+import { readRecords } from '../spool/reader.js'
+import { createSpoolFiles, type SpoolFiles } from '../spool/spool.js'
 import type { Again } from './again.js'
-import { type DrainTally, handOn } from './spool-drain.js'
+import { type DrainTally, drainBatch } from './spool-drain.js'
 
 const { batchJobs, batchBytes, staleMs, fileBytesMax } = DEFAULTS.spool
+const LIMITS = { jobs: batchJobs, bytes: batchBytes }
 
 export interface DrainFolderOptions {
   readonly path: string
@@ -22,39 +25,60 @@ export interface DrainFolderOptions {
   readonly onDrained: (tally: DrainTally) => void
 }
 
-/** What running processes have in the folder stays with them. How many parts were damaged. @throws {SPOOL_UNAVAILABLE} and what the backend fails with */
-export async function drainFolder({ path, now, signal, onDrained, ...parts }: DrainFolderOptions): Promise<number> {
+export interface DrainEnd {
+  /** Parts that are no job. */
+  readonly damagedCount: number
+  /** Where what is damaged or refused is now: in files of its own, or still in the file. */
+  readonly keptIn: 'own-files' | 'the-file'
+}
+
+/** What running processes have in the folder stays with them. @throws {SPOOL_UNAVAILABLE} and what the backend fails with */
+export const drainFolder = (options: DrainFolderOptions): Promise<DrainEnd> => drainSegments(options, (spool) => spool.look())
+
+/**
+ * The file is gone when the backend has all that it holds. One that a process may write is adopted first, so that the process notices; of others
+ * nobody writes, and what is damaged or refused stays in it. @throws {SPOOL_UNAVAILABLE} and what the backend fails with
+ */
+export async function drainFile(options: DrainFolderOptions): Promise<DrainEnd> {
+  const path = await realpath(options.path)
+  if (segmentNameOf(path) === null) return drainCopy({ ...options, path })
+  return drainSegments({ ...options, path: dirname(path) }, (spool) => spool.adopt(path))
+}
+
+async function drainSegments(
+  { path, now, signal, onDrained, ...parts }: DrainFolderOptions,
+  take: (spool: SpoolFiles) => Promise<void>,
+): Promise<DrainEnd> {
   let damagedCount = 0
   const onDamaged = (): void => {
     damagedCount += 1
   }
   // It writes none: what it holds may be as much as it likes.
-  const spool = createSpool({ path, maxBytes: Number.MAX_SAFE_INTEGER, ephemeral: true, segmentBytes: fileBytesMax, staleMs, now, onDamaged })
+  const spool = createSpoolFiles({ path, maxBytes: Number.MAX_SAFE_INTEGER, ephemeral: true, segmentBytes: fileBytesMax, staleMs, now, onDamaged })
   try {
-    await spool.look()
+    await take(spool)
     for (;;) {
-      const batch = signal.aborted ? null : await spool.read({ jobs: batchJobs, bytes: batchBytes })
-      if (batch === null) return damagedCount
-      onDrained(await handOn(batch, { spool, ...parts }))
+      const batch = signal.aborted ? null : await spool.read(LIMITS)
+      if (batch === null) return { damagedCount, keptIn: 'own-files' }
+      onDrained(await drainBatch(batch, { spool, ...parts }))
     }
   } finally {
     await spool.close()
   }
 }
 
-/** The file is removed when the backend has all that it holds. How many parts were damaged: then it stays. */
-export async function drainFile({ path, signal, onDrained, ...parts }: DrainFolderOptions): Promise<number> {
-  const { jobs, damagedCount } = await inspectFile(path)
-  let refusedCount = 0
-  for (let at = 0; at < jobs.length && !signal.aborted; at += batchJobs) {
-    const spooled = jobs.slice(at, at + batchJobs)
-    const batch = { spooled, jobs: spooled.map(carriedOf) }
-    // Refused ones stay where they are: in this file.
-    const spool = { setAside: async () => path, leave: async () => undefined }
-    const tally = await handOn(batch, { spool, ...parts })
+async function drainCopy({ path, signal, onDrained, ...parts }: DrainFolderOptions): Promise<DrainEnd> {
+  const { size } = await stat(path)
+  const spool = { setAside: async () => path, leave: async () => undefined }
+  let [refusedCount, damagedCount] = [0, 0]
+  for await (const { jobs: spooled, damages } of readRecords(path, { from: 0, to: size, limits: LIMITS })) {
+    if (signal.aborted) break
+    damagedCount += damages.length
+    if (spooled.length === 0) continue
+    const tally = await drainBatch({ spooled, jobs: spooled.map(carriedOf) }, { spool, ...parts })
     refusedCount += tally.refused
     onDrained(tally)
   }
-  if (refusedCount === 0 && damagedCount === 0 && !signal.aborted) await rm(path)
-  return damagedCount
+  if (refusedCount === 0 && damagedCount === 0 && !signal.aborted) await rm(path, { force: true })
+  return { damagedCount, keptIn: 'the-file' }
 }

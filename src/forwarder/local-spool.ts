@@ -1,11 +1,12 @@
-/** The spool of one Kerja, what empties it, and how both stand. */
+/** The spool of one Kerja, what drains it, and how both stand. */
 import type { Backend } from '../contract/backend.js'
 import type { NewJob } from '../contract/job.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, KerjaError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'
-import { createSpool } from '../spool/spool.js'
+import type { SpoolStatus } from '../observe/spool-status.js'
+import { createSpoolFiles } from '../spool/spool.js'
 import { createSpoolDrain } from './spool-drain.js'
 
 export interface LocalSpoolOptions {
@@ -25,18 +26,9 @@ export interface LocalSpool {
   /** @throws {SPOOL_FULL} {SPOOL_UNAVAILABLE} */
   write(jobs: readonly NewJob[]): Promise<void>
   jobCount(): number
-  stats(): LocalSpoolStatus
+  stats(): Omit<SpoolStatus, 'state'>
   /** Never throws. */
   close(): Promise<void>
-}
-
-export interface LocalSpoolStatus {
-  readonly jobCount: number
-  readonly bytes: number
-  readonly maxBytes: number
-  readonly oldestAgeMs: number | null
-  readonly asideCount: number
-  readonly trouble: { readonly code: string; readonly message: string } | null
 }
 
 /** Small spools have small files: what is drained is free again when its file is. */
@@ -45,13 +37,15 @@ const FILES_MIN = 16
 export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
   const { path, maxBytes, ephemeral, now, random, events, logger } = options
   const { fileBytesMax, staleMs } = DEFAULTS.spool
-  let trouble: LocalSpoolStatus['trouble'] = null
+  /** Of draining; and of writing, which nothing tells that drains. */
+  let trouble: SpoolStatus['trouble'] = null
+  let writeTrouble: SpoolStatus['trouble'] = null
   let closed = false
   const onDamaged = ({ file, bytes }: { readonly file: string; readonly bytes: number }): void => {
     logger.error('bytes of the spool are no job: they were set aside', { file, bytes })
-    events.emit('spool.aside', { file, reason: 'damaged', jobId: null, error: null })
+    events.emit('spool.aside', { file, reason: 'damaged' })
   }
-  const spool = createSpool({
+  const spool = createSpoolFiles({
     path,
     maxBytes,
     ephemeral,
@@ -60,21 +54,23 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
     now,
     onDamaged,
   })
-  const onAnswered = (): void => {
+  const onSound = (): void => {
     trouble = null
-    options.onAnswered()
+    writeTrouble = null
   }
-  const drain = createSpoolDrain({ spool, open: options.open, random, events, onAnswered })
+  const drain = createSpoolDrain({ spool, open: options.open, random, events, onAnswered: options.onAnswered, onSound })
 
   events.on('spool.began', ({ error }) => logger.warn('the backend is away: jobs go to the spool', { spool: path, ...wordsOf(error) }))
-  events.on('spool.ended', ({ jobCount }) => logger.info('the backend answers again, and the spool is emptied', { spool: path, jobCount }))
-  events.on('spool.aside', ({ file, reason, jobId, error }) => {
-    if (reason === 'refused') logger.error('the backend refuses a spooled job: it was set aside', { file, jobId, ...wordsOf(error) })
+  events.on('spool.ended', ({ jobCount }) => logger.info('the backend answers again, and the spool is drained', { spool: path, jobCount }))
+  events.on('spool.aside', (event) => {
+    if (event.reason === 'damaged') return
+    const { file, jobId, error } = event
+    logger.error('the backend refuses a spooled job: it was set aside', { file, jobId, ...wordsOf(error) })
   })
   events.on('spool.trouble', ({ error }) => {
     const next = factsOf(error)
     // The same again at each try is no news.
-    if (trouble?.code !== next.code) logger.warn('the spool is not emptied for now', { spool: path, ...wordsOf(error) })
+    if (trouble?.code !== next.code) logger.warn('the spool is not drained for now', { spool: path, ...wordsOf(error) })
     trouble = next
   })
 
@@ -82,13 +78,28 @@ export function createLocalSpool(options: LocalSpoolOptions): LocalSpool {
     start: drain.start,
     async write(jobs) {
       if (closed) throw new KerjaError('BACKEND_CLOSED', 'This Kerja instance was closed. Make a new one with `new Kerja(…)`.')
-      await spool.write(jobs)
+      try {
+        await spool.write(jobs)
+        writeTrouble = null
+      } catch (error) {
+        const next = factsOf(error)
+        if (writeTrouble?.code !== next.code) logger.error('the spool takes no jobs', { spool: path, ...wordsOf(error) })
+        writeTrouble = next
+        throw error
+      }
       drain.wake()
     },
     jobCount: () => spool.facts().jobCount,
     stats() {
       const { jobCount, bytes, oldestAt, asideCount } = spool.facts()
-      return { jobCount, bytes, maxBytes, oldestAgeMs: oldestAt === null ? null : Math.max(0, now() - oldestAt), asideCount, trouble }
+      return {
+        jobCount,
+        bytes,
+        maxBytes,
+        oldestAgeMs: oldestAt === null ? null : Math.max(0, now() - oldestAt),
+        asideCount,
+        trouble: writeTrouble ?? trouble,
+      }
     },
     async close() {
       closed = true

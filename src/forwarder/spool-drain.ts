@@ -1,16 +1,16 @@
 /**
- * Hands spooled jobs on to the backend, in the order in which they came: read, accept over there, leave. It is also what finds out that the backend
+ * Drains the spool into the backend, in the order in which its jobs came: read, accept over there, leave. It is also what finds out that the backend
  * is back.
  *
- * States: idle (nothing to hand on: looks now and then what dead processes left) → draining → waiting (the backend is away; longer each time) →
- * draining … → closed. A crash between accept and leave hands the same jobs on again, and they merge by id.
+ * States: idle (nothing to drain: looks now and then what dead processes left) → draining → waiting (the backend is away; longer each time) →
+ * draining … → closed. A crash between accept and leave sends the same jobs again, and they merge by id.
  */
 import type { Backend } from '../contract/backend.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, UnsupportedError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
 import type { SpooledJob } from '../spool/record.js'
-import type { Spool, SpoolBatch } from '../spool/spool.js'
+import type { SpoolBatch, SpoolFiles } from '../spool/spool.js'
 import type { Again } from './again.js'
 import { acceptEach, type Outcome } from './carry.js'
 
@@ -18,21 +18,23 @@ const { retryFirstMs, retryMaxMs } = DEFAULTS.worker
 const { batchJobs, batchBytes, lookMs, closeMs } = DEFAULTS.spool
 
 export interface SpoolDrainOptions {
-  readonly spool: Spool
+  readonly spool: SpoolFiles
   /** @throws what opening the backend fails with */
   readonly open: () => Promise<Backend>
   readonly random: () => number
   readonly events: Pick<EventHub, 'emit'>
   /** A batch has arrived: the backend answers. */
   readonly onAnswered: () => void
+  /** A batch was drained or nothing is to be, and the last look at the folder went well too. */
+  readonly onSound: () => void
 }
 
 export interface SpoolDrain {
   /** Idempotent. */
   start(): void
-  /** There may be something to hand on. */
+  /** There may be something to drain. */
   wake(): void
-  /** Hands on what it can while the backend answers, for a short time; the rest stays. Never throws. */
+  /** Drains what it can while the backend answers, for a short time; the rest stays. Never throws. */
   close(): Promise<void>
 }
 
@@ -40,11 +42,12 @@ export interface SpoolDrain {
 const once: Again = (call) => call()
 
 export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
-  const { spool, open, random, events, onAnswered } = options
+  const { spool, open, random, events, onAnswered, onSound } = options
   let running: Promise<void> | null = null
   let closing = false
   let failing = false
   let lookedAt = Number.NEGATIVE_INFINITY
+  let canLook = true
   /** Something was spooled since the spool was last found empty. */
   let woken = false
   let interrupt: (() => void) | undefined
@@ -63,13 +66,21 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
 
   async function look(): Promise<void> {
     if (performance.now() - lookedAt < lookMs) return
-    await spool.look()
     lookedAt = performance.now()
+    try {
+      await spool.look()
+      canLook = true
+    } catch (error) {
+      // What others left is not seen for now: no reason to keep back what is held.
+      canLook = false
+      events.emit('spool.trouble', { error })
+    }
   }
 
-  async function hand(batch: SpoolBatch): Promise<void> {
-    await handOn(batch, { spool, target: await open(), again: once, events })
+  async function drainNext(batch: SpoolBatch): Promise<void> {
+    await drainBatch(batch, { spool, target: await open(), again: once, events })
     failing = false
+    if (canLook) onSound()
     onAnswered()
   }
 
@@ -81,11 +92,13 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
         woken = false
         const batch = await spool.read({ jobs: batchJobs, bytes: batchBytes })
         if (batch !== null) {
-          await hand(batch)
+          await drainNext(batch)
           waitMs = retryFirstMs
         } else {
           if (closing) return
           await spool.tidy()
+          failing = false
+          if (canLook) onSound()
           if (!woken) await rest(lookMs)
         }
       } catch (error) {
@@ -100,7 +113,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
 
   return {
     start() {
-      running ??= run()
+      if (!closing) running ??= run()
     },
     wake() {
       // While the backend is away, new jobs are no reason to ask it again.
@@ -119,7 +132,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
   }
 }
 
-export interface HandOnParts<Batch> {
+export interface DrainBatchParts<Batch> {
   readonly spool: { setAside(spooled: SpooledJob): Promise<string>; leave(batch: Batch): Promise<void> }
   readonly target: Backend
   readonly again: Again
@@ -134,9 +147,9 @@ export interface DrainTally {
 }
 
 /** One batch: accepted over there, durably; only then let go here. @throws what the backend as a whole fails with */
-export async function handOn<Batch extends Pick<SpoolBatch, 'spooled' | 'jobs'>>(
+export async function drainBatch<Batch extends Pick<SpoolBatch, 'spooled' | 'jobs'>>(
   batch: Batch,
-  { spool, target, again, events }: HandOnParts<Batch>,
+  { spool, target, again, events }: DrainBatchParts<Batch>,
 ): Promise<DrainTally> {
   if (!target.capabilities.transfer) throw new UnsupportedError(target.name, 'take jobs of a spool', 'Configure no spool for it.')
   const outcomes = await acceptEach(batch.jobs, { target, again })

@@ -39,14 +39,16 @@ export interface LifecycleEvents {
   'worker.trouble': { readonly workerId: string; readonly error: unknown }
   /** From now on jobs go to the spool at once: a call to the backend failed. */
   'spool.began': { readonly error: unknown }
-  /** The backend answers again: jobs go there, and the spool is emptied beside. */
+  /** The backend answers again: jobs go there, and the spool is drained beside. */
   'spool.ended': { readonly jobCount: number }
   /** The backend has a batch of spooled jobs. `duplicate`: it had them already. `superseded`: others stand for them. `refused`: set aside. */
   'spool.drained': { readonly accepted: number; readonly duplicate: number; readonly superseded: number; readonly refused: number }
-  /** Spooled jobs could not be handed on, or the spool not be read. It is tried again. */
+  /** The spool could not be drained, or not be read. It is tried again. */
   'spool.trouble': { readonly error: unknown }
   /** Something was set aside in this file of the spool folder: bytes that are no job, or a job that the backend refuses. */
-  'spool.aside': { readonly file: string; readonly reason: 'damaged' | 'refused'; readonly jobId: string | null; readonly error: unknown }
+  'spool.aside':
+    | { readonly file: string; readonly reason: 'damaged' }
+    | { readonly file: string; readonly reason: 'refused'; readonly jobId: string; readonly error: unknown }
   'schedule.fired': { readonly schedule: string; readonly jobIds: readonly string[] }
 }
 

@@ -3,11 +3,9 @@ import { KerjaError } from '../errors.js'
 
 const codeOf = (error: unknown): string => (error as { code?: unknown } | null)?.code as string
 
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
-
 /** A file of ours was moved or removed meanwhile: nothing to say. Everything else is thrown. */
 export function ignoreMissing(error: unknown): null {
-  if (isMissing(error)) return null
+  if (codeOf(error) === 'ENOENT') return null
   throw error
 }
 
@@ -21,7 +19,7 @@ const REMEDIES: Readonly<Record<string, string>> = Object.freeze({
   EMFILE: 'Raise the limit of open files of this process.',
 })
 
-/** @throws never */
+/** The error as a coded one that says what to do; those that are coded already pass as they are. */
 export function faultOf(error: unknown, path: string): KerjaError {
   if (error instanceof KerjaError) return error
   const code = codeOf(error)
@@ -36,15 +34,16 @@ export function faultOf(error: unknown, path: string): KerjaError {
       },
     )
   }
-  return unavailable(path, words, REMEDIES[code] ?? 'Check that folder and its disk.', error)
+  return spoolUnavailable(path, words, REMEDIES[code] ?? 'Check that folder and its disk.', error)
 }
 
-export const unavailable = (path: string, why: string, remedy: string, cause?: unknown): KerjaError =>
+export const spoolUnavailable = (path: string, why: string, remedy: string, cause?: unknown): KerjaError =>
   new KerjaError('SPOOL_UNAVAILABLE', `The spool ${path} cannot be used: ${why}. ${remedy}`, { cause, details: { path } })
 
-export const full = (path: string, bytes: number, maxBytes: number): KerjaError =>
+export const spoolFull = (path: string, bytes: number, maxBytes: number): KerjaError =>
   new KerjaError(
     'SPOOL_FULL',
-    `The spool ${path} is full: it holds ${bytes} of maxBytes ${maxBytes}, so this job was not taken. Bring the backend back, or raise spool.maxBytes.`,
+    `The spool ${path} is full: it holds ${bytes} of maxBytes ${maxBytes}, so this job was not taken. ` +
+      'Bring the backend back, mend or remove what was set aside there, or raise spool.maxBytes.',
     { details: { path, bytes, maxBytes } },
   )

@@ -1,17 +1,18 @@
-/** The segments that this process has to hand on: those that it writes, and those that it took on. */
-import { adopt, type Owner, type SegmentFile } from './folder.js'
-import { countLines, readLeft, readSegment, removeSegment, type Segment } from './segment.js'
+/** The segments that this process has to drain: those that it writes, and those that it adopted. */
+import { adopt, letGo, type Owner, type SegmentFile } from './folder.js'
+import { countLines, readBytes, readMark, removeSegment, type Segment } from './segment.js'
 
 export interface Holdings {
   all(): readonly Segment[]
-  /** The oldest that holds anything. */
-  oldest(): Segment | undefined
+  /** The oldest that holds anything, and is not among these. */
+  oldest(except?: ReadonlySet<Segment>): Segment | undefined
+  has(segment: Segment): boolean
   add(segment: Segment): void
-  /** Makes a dead process's file this one's. */
-  takeOn(found: SegmentFile): Promise<void>
+  /** Makes another's file this one's. Files that it held under that name it does not hold any more. */
+  adopt(found: SegmentFile): Promise<void>
   /** It is another's now. */
   forget(segment: Segment): void
-  /** Removes its file: nothing in it is to be handed on. */
+  /** Removes its file: nothing in it is to be drained. */
   drop(segment: Segment): Promise<void>
   bytes(): number
   jobCount(): number
@@ -29,26 +30,31 @@ export function createHoldings(folder: string, owner: Owner): Holdings {
 
   return {
     all: () => segments,
-    oldest: () => segments.find(({ left, size }) => left < size),
+    oldest: (except) => segments.find((segment) => segment.drainedBytes < segment.soundBytes && except?.has(segment) !== true),
+    has: (segment) => segments.includes(segment),
     add,
     forget,
-    async takeOn(found) {
+    async adopt(found) {
+      segments = segments.filter(({ name }) => name !== found.name)
       const path = await adopt(folder, found, owner)
       if (path === null) return
-      const left = Math.min(await readLeft(folder, found.name), found.bytes)
-      const segment: Segment = { name: found.name, path, size: found.bytes, left, jobCount: 0 }
-      // Only now: until it was renamed, its owner may have added to it.
-      const bytes = await readSegment(segment, left)
-      if (bytes === null) return
-      segment.size = left + bytes.length
-      segment.jobCount = countLines(bytes)
-      add(segment)
+      try {
+        const drainedBytes = Math.min(await readMark(folder, found.name), found.bytes)
+        // Only now: until it was renamed, its owner may have added to it.
+        const bytes = await readBytes(path, drainedBytes)
+        const soundBytes = drainedBytes + (bytes?.length ?? 0)
+        if (bytes !== null) add({ name: found.name, path, soundBytes, drainedBytes, jobCount: countLines(bytes), isKept: false })
+      } catch (error) {
+        // It has this process's name and is not held: it would stay where it is.
+        await letGo(folder, { name: found.name, path }, owner)
+        throw error
+      }
     },
     async drop(segment) {
       forget(segment)
       await removeSegment(folder, segment)
     },
-    bytes: () => sum(({ size }) => size),
+    bytes: () => sum(({ soundBytes }) => soundBytes),
     jobCount: () => sum(({ jobCount }) => jobCount),
   }
 }

@@ -1,10 +1,11 @@
 /** The next jobs of a segment. What is damaged is kept in a file of its own, and passed over. */
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CarriedJob } from '../contract/transfer.js'
 import { carriedOf } from './carried.js'
+import { keptPath } from './folder.js'
 import { type ParsedRecords, parseRecords, type SpooledJob } from './record.js'
-import { countLines, readSegment, type Segment } from './segment.js'
+import { countLines, readBytes, type Segment } from './segment.js'
 
 /** The next jobs of one file. */
 export interface SpoolBatch {
@@ -26,35 +27,65 @@ export interface DamagedRecord {
   readonly bytes: number
 }
 
-/** Null when the file is gone: another process has taken it on. */
+interface Part extends ParsedRecords {
+  readonly bytes: Buffer
+}
+
+/** Records from position `from` to before `to`: more than a part where one record is larger. Null when the file is gone. */
+async function readPart(path: string, { from, to, limits }: { from: number; to: number; limits: SpoolLimits }): Promise<Part | null> {
+  const rest = to - from
+  for (let length = Math.min(limits.bytes, rest); ; length = Math.min(length * 2, rest)) {
+    const bytes = await readBytes(path, from, length)
+    if (bytes === null) return null
+    const isWhole = length === rest || bytes.length < length
+    const parsed = parseRecords(bytes, { start: from, isWhole, limit: limits.jobs })
+    if (parsed.end > from || isWhole) return { bytes, ...parsed }
+  }
+}
+
+/** All records of a file up to position `to`, part by part. It ends early when the file is gone. */
+export async function* readRecords(
+  path: string,
+  { from, to, limits }: { from: number; to: number; limits: SpoolLimits },
+): AsyncGenerator<ParsedRecords> {
+  for (let at = from; at < to; ) {
+    const part = await readPart(path, { from: at, to, limits })
+    // With nothing in it, its end was cut away since it was opened.
+    if (part === null || part.end === at) return
+    yield part
+    at = part.end
+  }
+}
+
+/** Null when the file is gone: another process has adopted it. */
 export type ReadBatch = (segment: Segment, limits: SpoolLimits) => Promise<SpoolBatch | null>
 
 export function createReader(folder: string, onDamaged: (damaged: DamagedRecord) => void): ReadBatch {
-  /** The whole rest, when one record is larger than a part. */
-  async function parse(segment: Segment, limits: SpoolLimits): Promise<{ readonly bytes: Buffer; readonly parsed: ParsedRecords } | null> {
-    const rest = segment.size - segment.left
-    for (let length = Math.min(limits.bytes, rest); ; length = rest) {
-      const bytes = await readSegment(segment, segment.left, length)
-      if (bytes === null) return null
-      const isWhole = length === rest || bytes.length < length
-      const parsed = parseRecords(bytes, { start: segment.left, isWhole, limit: limits.jobs })
-      if (parsed.end > segment.left || isWhole) return { bytes, parsed }
+  /** On a disk that is full there is no room for a copy, and none will be made as long as the jobs behind it wait: then the segment is kept. */
+  async function keep(segment: Segment, { start, damaged }: { readonly start: number; readonly damaged: Buffer }): Promise<string> {
+    const file = join(folder, `${segment.name}.${start}.damaged`)
+    try {
+      await writeFile(file, damaged, { mode: 0o600, flush: true })
+      return file
+    } catch {
+      segment.isKept = true
+      await rm(file, { force: true }).catch(() => undefined)
+      return keptPath(folder, segment.name)
     }
   }
 
   return async (segment, limits) => {
-    const found = await parse(segment, limits)
-    if (found === null) return null
-    const { bytes, parsed } = found
-    for (const { start, end } of parsed.damages) {
-      const file = join(folder, `${segment.name}.${start}.damaged`)
-      const damaged = bytes.subarray(start - segment.left, end - segment.left)
-      await writeFile(file, damaged, { mode: 0o600, flush: true })
+    const { path, drainedBytes: from, soundBytes: to } = segment
+    const part = await readPart(path, { from, to, limits })
+    if (part === null) return null
+    const { bytes, jobs, damages } = part
+    for (const { start, end } of damages) {
+      const damaged = bytes.subarray(start - from, end - from)
+      const file = await keep(segment, { start, damaged })
       onDamaged({ file, bytes: damaged.length })
     }
     // With nothing in it, its end was cut away since it was opened.
-    const end = parsed.end === segment.left ? segment.size : parsed.end
-    const recordCount = countLines(bytes.subarray(0, end - segment.left))
-    return { segment, spooled: parsed.jobs, jobs: parsed.jobs.map(carriedOf), end, recordCount }
+    const end = part.end === from ? to : part.end
+    return { segment, spooled: jobs, jobs: jobs.map(carriedOf), end, recordCount: countLines(bytes.subarray(0, end - from)) }
   }
 }

@@ -42,11 +42,13 @@ describe('records', () => {
     expect(parse(file, true, 2)).toMatchObject({ jobs: [{ at: 1 }, { at: 2 }], end: ends[1] })
     for (let cut = 0; cut < file.length; cut += 1) {
       const { jobs, damages, end } = parse(file.subarray(0, cut), false)
-      const whole = ends.filter((each) => each <= cut).length
-      // A record is whole without its newline.
-      expect(jobs.length - whole).toBeLessThanOrEqual(ends.includes(cut + 1) ? 1 : 0)
-      expect(damages).toEqual([])
-      expect(end).toBeLessThanOrEqual(cut)
+      const whole = ends.filter((each) => each <= cut)
+      expect(
+        jobs.map(({ at }) => at),
+        `cut at ${cut}`,
+      ).toEqual(whole.map((_, index) => index + 1))
+      // The newline is to come as well: by itself it would be damage.
+      expect([damages, end]).toEqual([[], whole.at(-1) ?? 0])
     }
   })
 
@@ -81,6 +83,12 @@ describe('records', () => {
     const junk = Buffer.from('\0\0\0K1 ffffffff 00000000 {}\nnonsense\n\n')
     expect(numbers(Buffer.concat([junk, file]))).toEqual([1, 2, 3])
     expect(parse(Buffer.concat([lines[0] as Buffer, junk, lines[1] as Buffer])).damages).toEqual([{ start: ends[0], end: ends[0]! + junk.length }])
+  })
+
+  it.each(Object.keys(job(1)))('of a job without its %s are damage', (name) => {
+    const { [name as keyof NewJob]: _, ...rest } = job(1)
+    const { jobs, damages } = parse(Buffer.concat([Buffer.from(encodeRecord(JSON.stringify({ at: 1, job: rest }))), file]))
+    expect([jobs.length, damages.length]).toEqual([3, 1])
   })
 
   it.each(['{', '5', 'null', '{"at":1}', '{"at":1,"job":{"id":"x"}}', '{"at":"1","job":{}}'])(

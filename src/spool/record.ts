@@ -8,7 +8,7 @@ import { isUuid } from '../core/id.js'
 
 /** A job as it is spooled. */
 export interface SpooledJob {
-  /** When it was enqueued, by the clock of the machine. */
+  /** When it was enqueued, in epoch ms, by the clock of the machine. */
   readonly at: number
   readonly job: NewJob
 }
@@ -46,7 +46,7 @@ export function encodeRecord(text: string): string {
 function recordAt(bytes: Buffer, at: number): { readonly text: Buffer; readonly end: number } | null {
   const [, length = '', checksum = ''] = HEADER.exec(bytes.toString('latin1', at, at + HEADER_BYTES)) ?? []
   const end = at + HEADER_BYTES + Number.parseInt(length, 16)
-  // Not so as well when there is no header.
+  // Without a header the end is NaN, which is not within the bytes either.
   if (!(end <= bytes.length)) return null
   const text = bytes.subarray(at + HEADER_BYTES, end)
   return crc32(text, crc32(length)) === Number.parseInt(checksum, 16) ? { text, end } : null
@@ -69,6 +69,8 @@ export function parseRecords(bytes: Buffer, { start, isWhole, limit }: { start: 
   let at = 0
   while (at < bytes.length && jobs.length < limit) {
     const record = recordAt(bytes, at)
+    // The byte in the place of its newline is yet to come, and is no part of what follows.
+    if (record?.end === bytes.length && !isWhole) break
     const spooled = record === null ? null : jobOf(record.text)
     if (record !== null && spooled !== null) {
       // Whatever stands in the place of the newline: the record itself is sound.
@@ -98,6 +100,33 @@ function jobOf(text: Buffer): SpooledJob | null {
   }
   const job = value?.job
   if (typeof value?.at !== 'number' || typeof job !== 'object' || job === null) return null
-  const isJob = isUuid(job.id) && typeof job.kind === 'string' && typeof job.queue === 'string' && typeof job.payload === 'string'
-  return isJob && Array.isArray(job.tags) ? { at: value.at, job } : null
+  return isUuid(job.id) && FIELDS.every(([name, isSound]) => isSound(job[name])) ? { at: value.at, job } : null
 }
+
+type IsSound = (value: unknown) => boolean
+const isText: IsSound = (value) => typeof value === 'string'
+const isNumber: IsSound = (value) => typeof value === 'number'
+const orNull =
+  (isSound: IsSound): IsSound =>
+  (value) =>
+    value === null || isSound(value)
+const isObject: IsSound = (value) => typeof value === 'object'
+/** What makes a job of an object: all that is done with it before a backend looks at it works. */
+const FIELDS: readonly (readonly [keyof NewJob, IsSound])[] = [
+  ['kind', isText],
+  ['version', isNumber],
+  ['queue', isText],
+  ['priority', isNumber],
+  ['payload', isText],
+  ['delayMs', isNumber],
+  ['runAt', orNull(isNumber)],
+  ['maxAttempts', isNumber],
+  ['giveUpAfterMs', orNull(isNumber)],
+  ['startWithinMs', orNull(isNumber)],
+  ['group', orNull(isText)],
+  ['tags', Array.isArray],
+  ['idempotency', isObject],
+  ['unique', isObject],
+  ['parentId', orNull(isText)],
+  ['tick', isObject],
+]

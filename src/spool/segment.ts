@@ -1,26 +1,28 @@
 /** One file of a spool that this process drains, and perhaps still writes. */
 import { constants } from 'node:fs'
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { ignoreMissing } from './faults.js'
-import { leftPath } from './folder.js'
+import { keptPath, markPath } from './folder.js'
 import { decodeRecord, encodeRecord } from './record.js'
 
 export interface Segment {
   readonly name: string
   readonly path: string
-  /** Sound bytes: what lies behind them was written by a call that failed. */
-  size: number
-  /** Everything before this position is at the backend, or was set aside. */
-  left: number
-  /** Records behind `left`, damaged ones too. */
+  /** Sound bytes from the start of the file: what lies behind them was written by a call that failed. */
+  soundBytes: number
+  /** Bytes from the start of the file that are at the backend, or were set aside. */
+  drainedBytes: number
+  /** Records behind those, damaged ones too. */
   jobCount: number
+  /** There was no room to set aside a part of it: its file is kept whole when it is drained. */
+  isKept: boolean
 }
 
 const NEWLINE = 10
 const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)
 
-/** Bytes of the segment from `start` on, to its end unless a length is given; null when its file is gone. */
-export async function readSegment({ path }: Segment, start: number, lengthMax = Number.POSITIVE_INFINITY): Promise<Buffer | null> {
+/** Bytes of the file from position `start` on, to its end unless a length is given; null when it is gone. */
+export async function readBytes(path: string, start: number, lengthMax = Number.POSITIVE_INFINITY): Promise<Buffer | null> {
   const handle = await open(path, READ).catch(ignoreMissing)
   if (handle === null) return null
   try {
@@ -45,19 +47,20 @@ export function countLines(bytes: Buffer): number {
   return bytes.length > 0 && bytes.at(-1) !== NEWLINE ? count + 1 : count
 }
 
-/** How far it was drained by whoever had it. A mark that is missing or damaged says nothing: all is sent again, and merges. */
-export async function readLeft(folder: string, name: string): Promise<number> {
-  const bytes = await readFile(leftPath(folder, name)).catch(ignoreMissing)
+/** How many bytes were drained by whoever had it. A mark that is missing or damaged says nothing: all is sent again, and merges. */
+export async function readMark(folder: string, name: string): Promise<number> {
+  const bytes = await readFile(markPath(folder, name)).catch(ignoreMissing)
   const text = bytes === null ? null : decodeRecord(bytes)
   return text === null || !/^\d{1,15}$/.test(text) ? 0 : Number(text)
 }
 
-export async function writeLeft(folder: string, { name, left }: Segment): Promise<void> {
-  await writeFile(leftPath(folder, name), encodeRecord(String(left)), { mode: 0o600 })
+export async function writeMark(folder: string, { name, drainedBytes }: Segment): Promise<void> {
+  await writeFile(markPath(folder, name), encodeRecord(String(drainedBytes)), { mode: 0o600 })
 }
 
 /** The jobs first: a mark alone is nothing. */
-export async function removeSegment(folder: string, { name, path }: Segment): Promise<void> {
-  await rm(path, { force: true })
-  await rm(leftPath(folder, name), { force: true })
+export async function removeSegment(folder: string, { name, path, isKept }: Segment): Promise<void> {
+  if (isKept) await rename(path, keptPath(folder, name)).catch(ignoreMissing)
+  else await rm(path, { force: true })
+  await rm(markPath(folder, name), { force: true })
 }

@@ -4,9 +4,9 @@
  * States: no segment → (the first write) open → at its size, drained or faulty: no segment. Writes go one after the other; what a write that failed
  * has left behind is cut off, or the segment is not written any more. A crash leaves a cut record at the end, of which nobody was told.
  */
-import { type FileHandle, open, stat } from 'node:fs/promises'
-import { faultOf, ignoreMissing } from './faults.js'
-import { createNames, type Owner, segmentPath } from './folder.js'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
+import { faultOf, ignoreMissing, spoolUnavailable } from './faults.js'
+import { createNames, type Owner, segmentPath, syncFolder } from './folder.js'
 import type { Segment } from './segment.js'
 
 export interface WriterOptions {
@@ -16,6 +16,8 @@ export interface WriterOptions {
   /** A segment of this size is followed by another. */
   readonly segmentBytes: number
   readonly onBegun: (segment: Segment) => void
+  /** A segment that holds nothing is not written any more. */
+  readonly onVain: (segment: Segment) => Promise<void>
 }
 
 export interface Writer {
@@ -23,8 +25,8 @@ export interface Writer {
   append(bytes: Buffer, jobCount: number): Promise<void>
   /** Whether the segment is written now, or will be. */
   isWriting(segment: Segment): boolean
-  /** Ends it, unless a write is under way. Whether it is no longer written. */
-  retire(segment: Segment): boolean
+  /** Ends the segment of that name, unless a write is under way. Whether it is no longer written. */
+  retire(name: string): boolean
   /** After the writes under way. Never throws. */
   close(): Promise<void>
 }
@@ -38,7 +40,7 @@ interface Active {
 /** Files that went to another owner while they were written, in a row: somebody else's doing, and no accident. */
 const TRIES_MAX = 5
 
-export function createWriter({ folder, owner, now, segmentBytes, onBegun }: WriterOptions): Writer {
+export function createWriter({ folder, owner, now, segmentBytes, onBegun, onVain }: WriterOptions): Writer {
   const nextName = createNames(now)
   let active: Active | null = null
   let writing = 0
@@ -51,11 +53,12 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun }: Writ
     try {
       const { ino } = await handle.stat({ bigint: true })
       await syncFolder(folder)
-      const segment: Segment = { name, path, size: 0, left: 0, jobCount: 0 }
+      const segment: Segment = { name, path, soundBytes: 0, drainedBytes: 0, jobCount: 0, isKept: false }
       onBegun(segment)
       return { segment, handle, inode: ino }
     } catch (error) {
       await handle.close()
+      await rm(path, { force: true })
       throw error
     }
   }
@@ -75,17 +78,17 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun }: Writ
 
   async function append(bytes: Buffer, jobCount: number): Promise<void> {
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      if (active !== null && active.segment.size >= segmentBytes) await end()
+      if (active !== null && active.segment.soundBytes >= segmentBytes) await end()
       active ??= await begin()
       const { segment } = active
       if (await write(active, bytes)) {
-        segment.size += bytes.length
+        segment.soundBytes += bytes.length
         segment.jobCount += jobCount
         return
       }
       await end()
     }
-    throw new Error('other processes take its files away, again and again')
+    throw spoolUnavailable(folder, 'other processes keep taking its files', 'Give this host a folder of its own, and keep its clock in step.')
   }
 
   async function appendOrCut(bytes: Buffer, jobCount: number): Promise<void> {
@@ -93,8 +96,11 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun }: Writ
       await append(bytes, jobCount)
     } catch (error) {
       // What a failed sync has kept is not known: this file is written no more, and ends where it was sound.
-      await active?.handle.truncate(active.segment.size).catch(() => undefined)
+      const failed = active
+      await failed?.handle.truncate(failed.segment.soundBytes).catch(() => undefined)
       await end().catch(() => undefined)
+      // A full disk would fill with empty files.
+      if (failed?.segment.soundBytes === 0) await onVain(failed.segment).catch(() => undefined)
       throw faultOf(error, folder)
     }
   }
@@ -111,8 +117,8 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun }: Writ
       return appended
     },
     isWriting: (segment) => active?.segment === segment,
-    retire(segment) {
-      if (active?.segment !== segment) return true
+    retire(name) {
+      if (active?.segment.name !== name) return true
       if (writing > 0) return false
       const ended = end().catch(() => undefined)
       last = last.then(() => ended)
@@ -122,17 +128,5 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun }: Writ
       await last
       await end().catch(() => undefined)
     },
-  }
-}
-
-/** Makes the new name in the folder last. */
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot, and needs not.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

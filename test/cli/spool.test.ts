@@ -28,7 +28,7 @@ async function fill(name: string, count: number): Promise<string[]> {
 }
 
 describe('kerja spool', () => {
-  it('shows what waits, and hands it on, once', async () => {
+  it('shows what waits, and drains it, once', async () => {
     const ids = await fill('one', 30)
     const status = await json<Record<string, unknown>>(['spool', 'status', at('one')])
     expect(status).toMatchObject({ jobCount: 30, damagedCount: 0, aside: [], files: [{ jobCount: 30, isAlive: false }] })
@@ -56,7 +56,7 @@ describe('kerja spool', () => {
     expect(JSON.parse((await inFolder('status', '--json')).stdout)).toMatchObject({ spool: { jobCount: 0, oldestAgeMs: null } })
   })
 
-  it('hands on one file, and merges what is there already', async () => {
+  it('drains one file, and merges what is there already', async () => {
     await fill('two', 5)
     const [file = ''] = filesOf('two')
     copyFileSync(join(at('two'), file), at('rescued.spool'))
@@ -79,6 +79,10 @@ describe('kerja spool', () => {
     expect({ code, stdout }).toMatchObject({ code: 1, stdout: expect.stringMatching(/3 jobs[\s\S]*1 damaged parts were set aside/) })
     expect(filesOf('broken', '.damaged').length).toBe(1)
     expect(await spool('status', 'broken')).toMatchObject({ stdout: expect.stringMatching(/0 jobs[\s\S]*set aside: .*\.damaged/) })
+    const [damaged = ''] = filesOf('broken', '.damaged')
+    const again = await spool('drain', join('broken', damaged), '--backend', 'sqlite:broken.db')
+    expect(again).toMatchObject({ code: 1, stdout: expect.stringContaining('1 damaged parts stay in the file') })
+    expect(filesOf('broken', '.damaged')).toEqual([damaged])
   })
 
   it('leaves to a running process what is its own', async () => {
@@ -86,6 +90,12 @@ describe('kerja spool', () => {
     await producer.enqueue(job, { n: 1 })
     expect(await json(['spool', 'status', at('busy')])).toMatchObject({ jobCount: 1, files: [{ isAlive: true }] })
     expect(await json(['spool', 'drain', at('busy'), '--backend', `sqlite:${at('busy.db')}`])).toMatchObject({ accepted: 0, kept: 1 })
+    const { stdout } = await spool('drain', 'busy', '--backend', 'sqlite:busy.db')
+    expect(stdout).toContain('1 stay: their processes run, or wrote less than 30s ago')
+    // One that is named is drained all the same.
+    const file = join('busy', filesOf('busy')[0] as string)
+    expect(await spool('drain', file, '--backend', 'sqlite:busy.db')).toMatchObject({ code: 0, stdout: expect.stringContaining(': 1 jobs') })
+    expect(filesOf('busy')).toEqual([])
     await producer.close()
   })
 

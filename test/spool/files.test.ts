@@ -1,26 +1,12 @@
-// The files of a spool: order, damage, other processes, a full disk. No backend.
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+// The files of a spool: order, damage, a full disk. No backend.
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { SpoolBatch } from '../../dist/spool/reader.js'
 import type { SpooledJob } from '../../dist/spool/record.js'
 import { job } from '../sqlite/support.js'
-import { filesOf, openSpool, readAll, spoolPath, temporaryFolder } from './support.js'
-
-const jobs = (count: number) => Array.from({ length: count }, (_, n) => job({ payload: JSON.stringify({ n }) }))
-const idsOf = (list: readonly { readonly id: string }[]) => list.map(({ id }) => id)
-const only = (folder: string, ending: string) => filesOf(folder).filter((file) => file.endsWith(ending))
-
-/** Leaves its files as a dead process would: of this host, of a process that is none. */
-async function deadSpool(path: string, written: ReturnType<typeof jobs>): Promise<string> {
-  const spool = openSpool(path)
-  for (const each of written) await spool.write([each])
-  await spool.close()
-  const [file = ''] = only(path, '.spool')
-  const dead = file.replace(/-\d+-([0-9a-f]{8})\.spool$/, '-999999999-$1.spool')
-  renameSync(join(path, file), join(path, dead))
-  return join(path, dead)
-}
+import { deadSpool, failure, filesOf, idsOf, jobs, only, openSpool, patchFiles, readAll, spoolPath, temporaryFolder } from './support.js'
 
 /** Every file handle of this process does this instead, for as long as the test runs. */
 async function patchHandles<Name extends 'write' | 'datasync'>(name: Name, make: (real: FileHandle[Name]) => FileHandle[Name]): Promise<void> {
@@ -34,7 +20,11 @@ async function patchHandles<Name extends 'write' | 'datasync'>(name: Name, make:
   })
 }
 
-const failure = (code: string) => Object.assign(new Error(`${code}: says the test`), { code })
+const withoutRoomAside = () =>
+  patchFiles('writeFile', (real) => async (target, ...rest) => {
+    if (/\.(damaged|refused)$/.test(String(target))) throw failure('ENOSPC')
+    return real(target, ...rest)
+  })
 
 describe('a spool', () => {
   it('gives what it took in the order it took it, over many files, in batches of any size', async () => {
@@ -64,6 +54,19 @@ describe('a spool', () => {
     }
     expect(found[1]?.job).toEqual(large)
     expect(found.length).toBe(3)
+  })
+
+  it('takes parts that end between a job and its newline', async () => {
+    const spool = openSpool(spoolPath())
+    const written = jobs(3)
+    for (const each of written) await spool.write([each])
+    const bytes = Math.floor(spool.facts().bytes / 3) - 1
+    const found: string[] = []
+    for (let batch = await spool.read({ jobs: 9, bytes }); batch !== null; batch = await spool.read({ jobs: 9, bytes })) {
+      found.push(...batch.spooled.map(({ job: each }) => each.id))
+      await spool.leave(batch)
+    }
+    expect([found, spool.damaged]).toEqual([idsOf(written), []])
   })
 
   it('keeps what it holds when it is closed, for the next process, and nothing when it is empty', async () => {
@@ -119,13 +122,16 @@ describe('a spool', () => {
     await expect(openSpool(path).write(jobs(1))).rejects.toMatchObject({ code: 'SPOOL_UNAVAILABLE', message: expect.stringMatching(words) })
   })
 
-  it.runIf(existsSync('/dev/shm'))('refuses a disk in memory unless told', async () => {
-    const path = join('/dev/shm', `kerja-spool-${process.pid}`)
-    onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-    await expect(openSpool(path, { ephemeral: false }).write(jobs(1))).rejects.toMatchObject({
+  it.each([
+    ['tmpfs', 0x01021994],
+    ['ramfs', 0x858458f6],
+  ])('refuses a disk in memory unless told: %s', async (_name, type) => {
+    patchFiles('statfs', () => async () => ({ type }) as never)
+    await expect(openSpool(spoolPath(), { ephemeral: false }).write(jobs(1))).rejects.toMatchObject({
       code: 'SPOOL_UNAVAILABLE',
       message: expect.stringContaining('ephemeral: true'),
     })
+    await openSpool(spoolPath(), { ephemeral: true }).write(jobs(1))
   })
 })
 
@@ -174,6 +180,34 @@ describe('damage', () => {
     }
   }, 120_000)
 
+  it('that there is no room to set aside keeps the file, and keeps back no job', async () => {
+    const path = spoolPath()
+    const written = jobs(3)
+    const file = await deadSpool(path, written)
+    const bytes = readFileSync(file)
+    bytes[30] = (bytes[30] as number) ^ 1
+    writeFileSync(file, bytes)
+    withoutRoomAside()
+    const spool = openSpool(path)
+    await spool.look()
+    expect(idsOf(await readAll(spool))).toEqual(idsOf(written.slice(1)))
+    expect(filesOf(path)).toEqual([expect.stringMatching(/\.kept$/)])
+    expect(readFileSync(spool.damaged[0]?.file as string)).toEqual(bytes)
+  })
+
+  it('and refused jobs that there is no room to set aside do the same', async () => {
+    const path = spoolPath()
+    const bytes = readFileSync(await deadSpool(path, jobs(2)))
+    withoutRoomAside()
+    const spool = openSpool(path)
+    await spool.look()
+    const batch = (await spool.read({ jobs: 9, bytes: 1_000_000 })) as SpoolBatch
+    const file = await spool.setAside(batch.spooled[0] as SpooledJob)
+    await spool.leave(batch)
+    expect(readFileSync(file)).toEqual(bytes)
+    expect(filesOf(path)).toEqual([expect.stringMatching(/\.kept$/)])
+  })
+
   it('of the mark of how far it is costs nothing: all is given again', async () => {
     const path = spoolPath()
     const written = jobs(6)
@@ -197,59 +231,39 @@ describe('damage', () => {
   })
 })
 
-describe('other processes', () => {
-  it('dead ones leave their files to the first that looks, and living ones keep theirs', async () => {
-    const path = spoolPath()
-    const [dead, living] = [jobs(3), jobs(2)]
-    await deadSpool(path, dead)
-    const neighbour = openSpool(path)
-    await neighbour.write(living)
-    const spool = openSpool(path)
-    await spool.look()
-    expect(spool.facts().jobCount).toBe(3)
-    expect(spool.facts().bytes).toBeGreaterThan(0)
-    expect(idsOf(await readAll(spool))).toEqual(idsOf(dead))
-    expect(idsOf(await readAll(neighbour))).toEqual(idsOf(living))
-  })
-
-  it('of two that look at once, one has the file', async () => {
-    const path = spoolPath()
-    const dead = jobs(3)
-    await deadSpool(path, dead)
-    const spools = Array.from({ length: 4 }, () => openSpool(path))
-    await Promise.all(spools.map((spool) => spool.look()))
-    expect(spools.map((spool) => spool.facts().jobCount).sort()).toEqual([0, 0, 0, 3])
-  })
-
-  it('a file that is taken from a living one while it is written loses nothing', async () => {
-    const path = spoolPath()
-    const written = jobs(30)
-    const victim = openSpool(path)
-    const found = new Set<string>()
-    await victim.write(written.slice(0, 1))
-    for (const [n, each] of written.entries()) {
-      const writing = victim.write([each])
-      if (n % 3 === 0) {
-        // Its clock is far ahead: everybody seems dead to it.
-        const thief = openSpool(path, { now: () => Date.now() + 3_600_000 })
-        for (const file of only(path, '.spool')) renameSync(join(path, file), join(path, file.replace(/\.\w+-\d+-/, '.elsewhere-1-')))
-        await thief.look()
-        for (const stolen of await readAll(thief)) found.add(stolen.id)
-        await thief.close()
-      }
-      await writing
-    }
-    for (const each of await readAll(victim)) found.add(each.id)
-    const last = openSpool(path, { now: () => Date.now() + 7_200_000 })
-    await victim.close()
-    await last.look()
-    for (const each of await readAll(last)) found.add(each.id)
-    expect([...found].sort()).toEqual(idsOf(written).sort())
-  })
-})
-
 describe('a disk that is full or broken', () => {
-  it('refuses what is over maxBytes, and takes again when that was handed on', async () => {
+  it('counts what was set aside as well', async () => {
+    const path = spoolPath()
+    const spool = openSpool(path, { maxBytes: 4_000, segmentBytes: 500 })
+    const taken: string[] = []
+    const isFull = async () => {
+      for (const each of jobs(100)) {
+        const error = await spool.write([each]).then(
+          () => null,
+          (reason: { code: string }) => reason,
+        )
+        if (error !== null) return error.code
+        taken.push(each.id)
+        // The backend refuses every one.
+        const batch = (await spool.read({ jobs: 9, bytes: 1_000_000 })) as SpoolBatch
+        for (const spooled of batch.spooled) await spool.setAside(spooled)
+        await spool.leave(batch)
+      }
+      return null
+    }
+    expect(await isFull()).toBe('SPOOL_FULL')
+    expect(taken.length).toBeGreaterThan(5)
+    // Also by one that only finds them there.
+    const next = openSpool(path, { maxBytes: 4_000, segmentBytes: 500 })
+    await next.look()
+    expect(next.facts().asideCount).toBe(taken.length)
+    await expect(next.write(jobs(2))).rejects.toMatchObject({ code: 'SPOOL_FULL', message: expect.stringContaining('set aside') })
+    for (const file of only(path, '.refused')) rmSync(join(path, file))
+    await next.look()
+    await next.write(jobs(2))
+  })
+
+  it('refuses what is over maxBytes, and takes again when that was drained', async () => {
     const spool = openSpool(spoolPath(), { maxBytes: 4_000, segmentBytes: 500 })
     const taken: string[] = []
     let error: { code?: string; message?: string } | undefined
@@ -288,6 +302,10 @@ describe('a disk that is full or broken', () => {
         } as never,
     )
     await expect(spool.write(jobs(2))).rejects.toMatchObject({ code: expected })
+    await expect(spool.write(jobs(1))).rejects.toMatchObject({ code: expected })
+    await expect(spool.write(jobs(1))).rejects.toMatchObject({ code: expected })
+    // A full disk does not fill with empty files.
+    expect(only(path, '.spool').length).toBe(1)
     broken = false
     const after = jobs(1)
     await spool.write(after)
@@ -297,6 +315,23 @@ describe('a disk that is full or broken', () => {
     expect(idsOf(await readAll(next))).toEqual(idsOf([...before, ...after]))
     // Nothing was left behind of the write that failed.
     expect(next.damaged).toEqual([])
+  })
+
+  it('whose files other processes take all the time refuses the jobs, and says what to do', async () => {
+    const spool = openSpool(spoolPath())
+    await spool.write(jobs(1))
+    patchFiles(
+      'stat',
+      (real) =>
+        (async (target: string, ...rest: never[]) => {
+          if (target.endsWith('.spool')) throw failure('ENOENT')
+          return real(target, ...rest)
+        }) as never,
+    )
+    await expect(spool.write(jobs(1))).rejects.toMatchObject({
+      code: 'SPOOL_UNAVAILABLE',
+      message: expect.stringMatching(/keep taking.*a folder of its own/),
+    })
   })
 
   it('that cannot sync refuses the jobs, and goes on in another file', async () => {

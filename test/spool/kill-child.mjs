@@ -1,4 +1,4 @@
-// Enqueues while the backend is away, then hands on; killed by itself at the n-th step that touches the disk or the backend. Prints what was answered.
+// Enqueues while the backend is away, then drains; killed by itself at the n-th step that touches the disk or the backend. Prints what was answered.
 import { writeSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'

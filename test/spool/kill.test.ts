@@ -1,4 +1,4 @@
-// A process is killed at each step of spooling and handing on, one after the other: what it answered is at the backend once, afterwards.
+// A process is killed at each step of spooling and draining, one after the other: what it answered is at the backend once, afterwards.
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { sqlite } from 'kerja/sqlite'

@@ -1,10 +1,8 @@
 // What a producer sees while its backend is away, and what is there when it is back.
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { defineJob, Kerja, KerjaError, type } from 'kerja'
+import { defineJob, KerjaError, type } from 'kerja'
 import type { Backend } from 'kerja/backend'
 import { memory } from 'kerja/memory'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { BACKENDS } from '../support/backends.js'
 import { withQueue } from '../support/faults.js'
 import { gate } from '../support/stage.js'
@@ -137,7 +135,7 @@ describe.each(BACKENDS)('an outage of $name', ({ open }) => {
     expect([winner?.state, winner?.payload, loser?.state]).toEqual(['available', '{"key":"fresh","n":2}', 'cancelled'])
   })
 
-  it('merges a job whose answer was lost, whether it waits or has run meanwhile', async () => {
+  it.each(['waits', 'has run'])('merges a job whose answer was lost, when it %s meanwhile', async (what) => {
     const store = open()
     let loses = true
     const lossy = withQueue(store, (queue) => ({
@@ -147,12 +145,27 @@ describe.each(BACKENDS)('an outage of $name', ({ open }) => {
         return results
       },
     }))
-    const { kerja, drained } = openSpoolStage({ ...lossy, transfer: withOutage(store).backend.transfer }, { path: spoolPath() })
+    const { transfer } = withOutage(store).backend
+    const ran = gate()
+    const late = { ...transfer, accept: async (jobs: Parameters<typeof transfer.accept>[0]) => ran.opened.then(() => transfer.accept(jobs)) }
+    const { kerja, drained, until } = openSpoolStage({ ...lossy, transfer: late }, { path: spoolPath() })
     const receipt = await kerja.enqueue(plain, { n: 1 })
     expect(receipt).toMatchObject({ durability: 'spooled', duplicate: 'unknown' })
     loses = false
+    let runCount = 0
+    if (what === 'has run') {
+      const completed = kerja.events.once('job.completed')
+      const count = plain.handle(() => {
+        runCount += 1
+      })
+      await kerja.worker({ handlers: [count] }).start()
+      await completed
+    }
+    ran.open()
+    expect(await until('spool.drained')).toMatchObject({ accepted: 0, duplicate: 1 })
     await drained()
-    expect((await allJobs(store)).map(({ id }) => id)).toEqual([receipt.id])
+    expect((await allJobs(store)).map(({ id, state }) => [id, state])).toEqual([[receipt.id, what === 'waits' ? 'available' : 'completed']])
+    expect(runCount).toBe(what === 'waits' ? 0 : 1)
   })
 })
 
@@ -202,40 +215,6 @@ describe('a spool', () => {
       await expect(kerja.enqueue(plain, { n: 1 })).rejects.toMatchObject({ code })
     }
     expect(kerja.spool.stats()).toMatchObject({ state: 'ready', jobCount: 0 })
-  })
-
-  it('that is full refuses at once and says why, with what the backend said', async () => {
-    const { outage, path } = open()
-    const { kerja, drained } = openSpoolStage(outage.backend, { path, maxBytes: 1_048_576 })
-    outage.error = away()
-    const taken: string[] = []
-    const payload = { n: 1, text: 'x'.repeat(100_000) } as { n: number }
-    const refused: KerjaError[] = []
-    for (let n = 0; n < 14; n += 1) {
-      const receipt = await kerja.enqueue(plain, payload).catch((error: KerjaError) => void refused.push(error))
-      if (receipt !== undefined) taken.push(receipt.id)
-    }
-    expect(taken.length).toBeGreaterThan(5)
-    expect(refused[0]).toMatchObject({ code: 'SPOOL_FULL', details: { maxBytes: 1_048_576, path } })
-    await expect(kerja.enqueueMany([plain.with(payload)])).rejects.toMatchObject({ code: 'SPOOL_FULL' })
-    outage.error = null
-    await drained()
-    expect((await allJobs(outage.backend)).map(({ id }) => id).sort()).toEqual(taken.sort())
-    expect(await kerja.enqueue(plain, payload)).toMatchObject({ durability: 'queued' })
-  })
-
-  it('that cannot be used leaves the error of the backend as the cause', async () => {
-    const { outage } = open()
-    const { kerja } = openSpoolStage(outage.backend, { path: '/dev/null/spool' })
-    expect(await kerja.enqueue(plain, { n: 1 })).toMatchObject({ durability: 'queued' })
-    outage.error = away()
-    await expect(kerja.enqueue(plain, { n: 1 })).rejects.toMatchObject({
-      code: 'SPOOL_UNAVAILABLE',
-      message: expect.stringMatching(/\/dev\/null\/spool.*What the backend said: The backend is away/),
-      cause: { code: 'BACKEND_UNAVAILABLE' },
-      details: { backendError: 'BACKEND_UNAVAILABLE' },
-    })
-    expect(kerja.spool.stats().state).toBe('unusable')
   })
 
   it('takes enqueueMany', async () => {
@@ -323,32 +302,6 @@ describe('a spool', () => {
     expect(filesOf(path).filter((file) => file.endsWith('.refused'))).toEqual([`${receipts[2]?.id}.refused`])
   })
 
-  it('keeps its jobs over close, and the next start hands them on', async () => {
-    const { outage, path } = open()
-    const first = openSpoolStage(outage.backend, { path })
-    outage.error = away()
-    const receipts = await Promise.all([1, 2, 3].map((n) => first.kerja.enqueue(plain, { n })))
-    await first.kerja.close()
-    expect(filesOf(path).length).toBe(1)
-    const store = memory()
-    onTestFinished(() => store.close())
-    const next = openSpoolStage(store, { path })
-    await next.kerja.open()
-    await next.drained()
-    expect((await allJobs(store)).map(({ id }) => id)).toEqual(receipts.map(({ id }) => id))
-  })
-
-  it.each(['outage', 'always'] as const)('takes nothing after close, with mode %s', async (mode) => {
-    const { outage, path } = open()
-    const { kerja } = openSpoolStage(outage.backend, { path, mode })
-    await kerja.open()
-    outage.error = away()
-    await kerja.enqueue(plain, { n: 1 })
-    await kerja.close()
-    await expect(kerja.enqueue(plain, { n: 2 })).rejects.toMatchObject({ code: 'BACKEND_CLOSED' })
-    expect((await readFile(join(path, filesOf(path)[0] as string), 'utf8')).split('\n').length).toBe(2)
-  })
-
   it('lets a result be awaited before the backend has the job', async () => {
     const { outage, path } = open()
     const { kerja } = openSpoolStage(outage.backend, { path })
@@ -361,35 +314,5 @@ describe('a spool', () => {
     outage.error = null
     expect(await result).toBe(42)
     await expect(kerja.result(plain, '0199aaaa-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' })
-  })
-
-  it('is emptied by close when the backend answers', async () => {
-    const store = memory()
-    const path = spoolPath()
-    const { kerja } = openSpoolStage({ ...store, close: async () => undefined }, { path, mode: 'always' })
-    const receipts = await Promise.all(Array.from({ length: 2_500 }, (_, n) => kerja.enqueue(plain, { n })))
-    await kerja.close()
-    expect((await allJobs(store)).length).toBe(receipts.length)
-    expect(filesOf(path)).toEqual([])
-  })
-
-  it('is off when none is configured', () => {
-    const kerja = new Kerja({ backend: memory(), logger: 'silent' })
-    expect(kerja.spool.stats()).toMatchObject({ state: 'off', jobCount: 0 })
-  })
-
-  it.each([
-    [{ path: 'x', maxByte: 1 }, 'OPTION_UNKNOWN', /maxBytes/],
-    [{ path: '' }, 'OPTION_INVALID', /spool\.path/],
-    [{ path: 'x', maxBytes: 10 }, 'OPTION_INVALID', /spool\.maxBytes.*1048576.*10/],
-    [{ path: 'x', maxBytes: '1GB' }, 'OPTION_INVALID', /spool\.maxBytes/],
-    [{ path: 'x', mode: 'sometimes' }, 'OPTION_INVALID', /'outage' or 'always'/],
-    [{ path: 'x', ephemeral: 1 }, 'OPTION_INVALID', /spool\.ephemeral/],
-    ['x', 'OPTION_INVALID', /spool must be an object/],
-    [null, 'OPTION_INVALID', /spool must be an object/],
-  ])('refuses %j', (spool, code, words) => {
-    expect(() => new Kerja({ backend: 'memory:', spool: spool as never })).toThrow(
-      expect.objectContaining({ code, message: expect.stringMatching(words) }),
-    )
   })
 })

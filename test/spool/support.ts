@@ -1,11 +1,14 @@
 /** A spool folder, a backend that goes away when told, and a Kerja over both. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import promises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EventName, Kerja, KerjaError, type KerjaOptions, type LifecycleEvents, type SpoolOptions } from 'kerja'
 import type { Backend, JobRecord, NewJob } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
-import { createSpool, type Spool } from '../../dist/spool/spool.js'
+import { createSpoolFiles, type SpoolFiles } from '../../dist/spool/spool.js'
+import { job } from '../sqlite/support.js'
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kerja-spool-'))
@@ -119,10 +122,10 @@ export async function allJobs(backend: Backend): Promise<JobRecord[]> {
 /** A spool by itself. */
 export function openSpool(
   path: string,
-  options: Partial<Parameters<typeof createSpool>[0]> = {},
-): Spool & { readonly damaged: { file: string; bytes: number }[] } {
+  options: Partial<Parameters<typeof createSpoolFiles>[0]> = {},
+): SpoolFiles & { readonly damaged: { file: string; bytes: number }[] } {
   const damaged: { file: string; bytes: number }[] = []
-  const spool = createSpool({
+  const spool = createSpoolFiles({
     path,
     maxBytes: 64 * 1_048_576,
     ephemeral: true,
@@ -137,7 +140,7 @@ export function openSpool(
 }
 
 /** Reads and leaves until nothing is there. */
-export async function readAll(spool: Spool, jobs = 100): Promise<NewJob[]> {
+export async function readAll(spool: SpoolFiles, jobs = 100): Promise<NewJob[]> {
   const found: NewJob[] = []
   for (let batch = await spool.read({ jobs, bytes: 1_048_576 }); batch !== null; batch = await spool.read({ jobs, bytes: 1_048_576 })) {
     found.push(...batch.spooled.map(({ job }) => job))
@@ -145,3 +148,35 @@ export async function readAll(spool: Spool, jobs = 100): Promise<NewJob[]> {
   }
   return found
 }
+
+export const jobs = (count: number) => Array.from({ length: count }, (_, n) => job({ payload: JSON.stringify({ n }) }))
+export const idsOf = (list: readonly { readonly id: string }[]) => list.map(({ id }) => id)
+export const only = (folder: string, ending: string) => filesOf(folder).filter((file) => file.endsWith(ending))
+
+/** Leaves its files as a dead process would: of this host, of a process that is none. */
+export async function deadSpool(path: string, written: ReturnType<typeof jobs>): Promise<string> {
+  const spool = openSpool(path)
+  for (const each of written) await spool.write([each])
+  await spool.close()
+  const [file = ''] = only(path, '.spool')
+  const dead = file.replace(/-\d+-([0-9a-f]{8})\.spool$/, '-999999999-$1.spool')
+  renameSync(join(path, file), join(path, dead))
+  return join(path, dead)
+}
+
+/** A function of `node:fs/promises` does this instead, for as long as the test runs. */
+export function patchFiles<Name extends 'mkdir' | 'open' | 'rename' | 'stat' | 'statfs' | 'writeFile'>(
+  name: Name,
+  make: (real: (typeof promises)[Name]) => (typeof promises)[Name],
+): void {
+  const functions = promises as unknown as Record<Name, (typeof promises)[Name]>
+  const real = functions[name]
+  functions[name] = make(real)
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    functions[name] = real
+    syncBuiltinESMExports()
+  })
+}
+
+export const failure = (code: string): Error => Object.assign(new Error(`${code}: says the test`), { code })

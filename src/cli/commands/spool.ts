@@ -1,30 +1,32 @@
-/** `kerja spool`: what waits on this machine for the backend, and handing it on by hand. */
-import { dirname, resolve } from 'node:path'
+/** `kerja spool`: what waits on this machine for the backend, and draining it by hand. */
 import type { Command } from 'commander'
 import { DEFAULTS } from '../../core/options.js'
 import { createAgain } from '../../forwarder/again.js'
 import { type DrainFolderOptions, drainFile, drainFolder } from '../../forwarder/drain-folder.js'
 import { loadBackend } from '../../open-backend.js'
-import { inspectFile, inspectFolder, kindOf, type SpoolSummary, type SpoolView, summaryOf } from '../../spool/inspect.js'
+import { summaryOf } from '../../spool/inspect.js'
 import { type Cli, createCli, createCliLogger } from '../cli.js'
-import { CliError, EXIT } from '../exit.js'
+import { EXIT } from '../exit.js'
 import { examples } from '../help.js'
+import { lookAt, placeOf } from '../spool-place.js'
 import { safe, shortDuration } from '../text.js'
 
 const PATH = 'the folder of the spool, or one file of it (default: spool.path of the configuration)'
 
 const STATUS_NOTES = `
-JOBS were not handed on yet. A process that runs hands on its own jobs as soon as the backend answers, and what it finds of dead ones. Files that end
-in .damaged hold bytes that are no job, those in .refused a job that the backend did not take.`
+JOBS were not drained yet. A process that runs drains its own jobs as soon as the backend answers, and what it finds of dead ones. Files that end
+in .damaged hold bytes that are no job, those in .refused a job that the backend did not take, those in .kept either, where there was no room to
+copy it.`
 
 const DRAIN_NOTES = `
-Ids are kept: a job that the backend has already merges, so this may be stopped or killed at any time, and run again. What running processes have in
-the folder stays with them. Of a file, all is handed on, and the file removed: copies from another machine, and .refused files, whose fault is mended.
+Ids are kept: a job that the backend has already merges, so this may be stopped or killed at any time, and run again. Of a folder, what running
+processes have stays with them, and so do files that were written less than 30 seconds ago by a process that cannot be seen from here. A file that is
+named is drained whatever its process does, and is gone then: copies from another machine too, and .refused files, whose fault is mended.
 
-It ends with 0 when everything was handed on, and with 1 when something was set aside or it was stopped.`
+It ends with 0 when everything was drained, and with 1 when something was damaged or refused, or it was stopped.`
 
 export function registerSpool(program: Command): void {
-  const spool = program.command('spool').summary('what waits here for the backend').description('Show and empty the local spool.')
+  const spool = program.command('spool').summary('what waits here for the backend').description('Show and drain the local spool.')
   spool
     .command('status')
     .description('Show what waits in the spool.')
@@ -34,53 +36,19 @@ export function registerSpool(program: Command): void {
     .action(async (given: string | undefined, _options: unknown, command: Command) => showStatus(createCli(command), given))
   spool
     .command('drain')
-    .description('Hand on to the backend what dead processes left in the spool.')
+    .description('Drain into the backend what dead processes left in the spool.')
     .argument('[path]', PATH)
     .addHelpText('after', DRAIN_NOTES)
     .addHelpText('after', examples(['kerja spool drain', 'kerja spool drain /mnt/rescued/spool --backend postgres://app@db/app']))
     .action(async (given: string | undefined, _options: unknown, command: Command) => drain(createCli(command), given))
 }
 
-/** The spool of the configuration, when there is one and anything was ever spooled. */
-export async function configuredSpool({ config }: Cli): Promise<(SpoolSummary & { readonly path: string }) | null> {
-  const loaded = await config()
-  const configured = loaded?.config.spool?.path
-  if (loaded === null || configured === undefined) return null
-  const path = resolve(dirname(loaded.file), configured)
-  const kind = await kindOf(path)
-  return kind === 'folder' ? { path, ...summaryOf(await lookAt({ path, kind }), Date.now()) } : null
-}
-
-interface Place {
-  readonly path: string
-  readonly kind: 'folder' | 'file'
-}
-
-/** @throws {USAGE} {SPOOL_NOT_FOUND} {CONFIG_INVALID} */
-async function placeOf({ config, cwd }: Cli, given: string | undefined): Promise<Place> {
-  const loaded = given === undefined ? await config() : null
-  const configured = loaded?.config.spool?.path
-  // Relative to whoever wrote it.
-  const path =
-    given !== undefined ? resolve(cwd, given) : configured === undefined || loaded === null ? null : resolve(dirname(loaded.file), configured)
-  if (path === null) throw new CliError('USAGE', 'No spool is named: give its folder, or set spool.path in kerja.config.')
-  const kind = await kindOf(path)
-  if (kind === null) throw new CliError('SPOOL_NOT_FOUND', `${path} does not exist, so nothing is spooled there. Check the path.`)
-  return { path, kind }
-}
-
-const lookAt = async ({ path, kind }: Place): Promise<SpoolView> =>
-  kind === 'file' ? { files: [await inspectFile(path)], aside: [] } : inspectFolder(path, { now: Date.now(), staleMs: DEFAULTS.spool.staleMs })
-
 async function showStatus(cli: Cli, given: string | undefined): Promise<void> {
   const { output } = cli
   const place = await placeOf(cli, given)
   const view = await lookAt(place)
   const now = Date.now()
-  const rows = view.files.map(({ jobs, ...file }) => {
-    const [oldest] = jobs
-    return { ...file, jobCount: jobs.length, oldestAgeMs: oldest === undefined ? null : Math.max(0, now - oldest.at) }
-  })
+  const rows = view.files.map(({ oldestAt, ...file }) => ({ ...file, oldestAgeMs: oldestAt === null ? null : Math.max(0, now - oldestAt) }))
   const { asideCount: _count, ...total } = summaryOf(view, now)
   output.value({ path: place.path, ...total, files: rows, aside: view.aside })
   output.line(
@@ -129,7 +97,7 @@ async function drain(cli: Cli, given: string | undefined): Promise<void> {
       }),
       events: {
         emit: (name, event) => {
-          if (name === 'spool.aside' && 'file' in event) output.note(`refused: ${safe(event.file)}: ${safe(String(event.error))}`)
+          if (name === 'spool.aside' && 'error' in event && 'file' in event) output.note(`refused: ${safe(event.file)}: ${safe(String(event.error))}`)
         },
       },
       now: Date.now,
@@ -141,16 +109,17 @@ async function drain(cli: Cli, given: string | undefined): Promise<void> {
         total.refused += refused
       },
     }
-    const damaged = await (place.kind === 'file' ? drainFile : drainFolder)(options)
-    const kept = place.kind === 'file' ? 0 : (await lookAt(place)).files.reduce((sum, { jobs }) => sum + jobs.length, 0)
+    const { damagedCount: damaged, keptIn } = await (place.kind === 'file' ? drainFile : drainFolder)(options)
+    const kept = place.kind === 'file' ? 0 : (await lookAt(place)).files.reduce((sum, { jobCount }) => sum + jobCount, 0)
     if (total.refused + damaged > 0 || stop.signal.aborted) process.exitCode = EXIT.failed
     output.value({ path: place.path, to: backend.location, ...total, damaged, kept, stopped: stop.signal.aborted })
     output.line(`${safe(place.path)} → ${safe(backend.location)}: ${total.accepted} jobs`)
     if (total.duplicate > 0) output.line(`  ${total.duplicate} were there already and merged`)
     if (total.superseded > 0) output.line(`  ${total.superseded} stand behind a job with the same key: cancelled, their reason names it`)
-    if (total.refused > 0) output.line(`  ${total.refused} were refused and set aside`)
-    if (damaged > 0) output.line(`  ${damaged} damaged parts were set aside`)
-    if (kept > 0) output.line(`  ${kept} are of processes that run, and hand them on themselves`)
+    const where = keptIn === 'own-files' ? 'were set aside' : 'stay in the file'
+    if (total.refused > 0) output.line(`  ${total.refused} were refused and ${where}`)
+    if (damaged > 0) output.line(`  ${damaged} damaged parts ${where}`)
+    if (kept > 0) output.line(`  ${kept} stay: their processes run, or wrote less than ${shortDuration(DEFAULTS.spool.staleMs)} ago`)
   } finally {
     await release()
   }

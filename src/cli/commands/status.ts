@@ -5,9 +5,9 @@ import { createCli } from '../cli.js'
 import { judge } from '../exit.js'
 import { examples } from '../help.js'
 import type { Output } from '../output.js'
+import { configuredSpool } from '../spool-place.js'
 import { relativeTime, safe, shortDuration } from '../text.js'
 import { QUEUE_COLUMNS, queueJson, queueRow } from '../views.js'
-import { configuredSpool } from './spool.js'
 
 interface BackendFacts {
   readonly location: string
@@ -30,7 +30,8 @@ export function registerStatus(program: Command): void {
     .command('status')
     .summary('the system on one page')
     .description(
-      'Show the backend and whether it answers, the queues, the workers, the schedules and the spool of the configuration. Exits with 4 when the backend does not answer.',
+      'Show the backend and whether it answers, the queues, the workers, the schedules and the configured spool. ' +
+        'Exits with 4 when the backend does not answer.',
     )
     .addHelpText('after', examples(['kerja status', "kerja status --json | jq '.workers.alive'"]))
     .action(async (_options: unknown, command: Command) => {
