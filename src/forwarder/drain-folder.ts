@@ -79,6 +79,8 @@ async function drainCopy({ path, signal, onDrained, ...parts }: DrainFolderOptio
     refusedCount += tally.refused
     onDrained(tally)
   }
-  if (refusedCount === 0 && damagedCount === 0 && !signal.aborted) await rm(path, { force: true })
+  // One that is empty, or has grown, is being written.
+  const isWhole = size > 0 && (await stat(path)).size === size
+  if (isWhole && refusedCount === 0 && damagedCount === 0 && !signal.aborted) await rm(path, { force: true })
   return { damagedCount, keptIn: 'the-file' }
 }

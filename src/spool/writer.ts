@@ -118,8 +118,9 @@ export function createWriter({ folder, owner, now, segmentBytes, onBegun, onVain
     },
     isWriting: (segment) => active?.segment === segment,
     retire(name) {
+      // With none active, a write under way may just begin it.
+      if (writing > 0 && (active === null || active.segment.name === name)) return false
       if (active?.segment.name !== name) return true
-      if (writing > 0) return false
       const ended = end().catch(() => undefined)
       last = last.then(() => ended)
       return true

@@ -156,6 +156,30 @@ describe('files that change hands', () => {
     expect(filesOf(path)).toEqual([])
   })
 
+  it('a file that comes back while it is begun loses nothing', async () => {
+    const path = spoolPath()
+    const written = jobs(2)
+    const spool = openSpool(path)
+    await spool.look()
+    let isBegun = false
+    patchFiles('open', (real) => async (file, flags, ...rest) => {
+      // The sync of the folder, for the new name in it.
+      if (file === path && !isBegun) {
+        isBegun = true
+        const [begun = ''] = only(path, '.spool')
+        renameSync(join(path, begun), join(path, begun.replace(/-\d+-[0-9a-f]{8}\.spool$/, '-0-00000000.spool')))
+        await spool.look()
+      }
+      return real(file, flags, ...rest)
+    })
+    for (const each of written) await spool.write([each])
+    expect(isBegun).toBe(true)
+    await spool.close()
+    const next = openSpool(path)
+    await next.look()
+    expect([...new Set(idsOf(await readAll(next)))].sort()).toEqual(idsOf(written).sort())
+  })
+
   it('one that cannot be adopted keeps back no other, and is reported', async () => {
     const path = spoolPath()
     await deadSpool(path, jobs(2))
