@@ -9,6 +9,7 @@ import type { Backend, JobRecord, NewJob } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
 import { createSpoolFiles, type SpoolFiles } from '../../dist/spool/spool.js'
 import { job } from '../sqlite/support.js'
+import { createWaiting } from '../support/waiting.js'
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kerja-spool-'))
@@ -81,24 +82,13 @@ export function openSpoolStage(backend: KerjaOptions['backend'], spool: SpoolOpt
   const kerja = new Kerja({ ...(backend === undefined ? {} : { backend }), logger: 'silent', ...options, spool: { ephemeral: true, ...spool } })
   onTestFinished(() => kerja.close())
   const told = new Map<string, LifecycleEvents[EventName][]>(NAMES.map((name) => [name, []]))
-  const waiters = new Set<() => void>()
+  const { check, when } = createWaiting()
   for (const name of NAMES)
     kerja.events.on(name, (event) => {
       told.get(name)?.push(event)
-      for (const check of [...waiters]) check()
-    })
-  const seen = <Name extends EventName>(name: Name) => (told.get(name) ?? []) as LifecycleEvents[Name][]
-  const when = <Value>(find: () => Value | undefined): Promise<Value> =>
-    new Promise((resolve) => {
-      const check = (): void => {
-        const found = find()
-        if (found === undefined) return
-        waiters.delete(check)
-        resolve(found)
-      }
-      waiters.add(check)
       check()
     })
+  const seen = <Name extends EventName>(name: Name) => (told.get(name) ?? []) as LifecycleEvents[Name][]
   return {
     kerja,
     seen,

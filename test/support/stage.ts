@@ -2,6 +2,7 @@
 import { type AnyJob, type EventName, type Handler, type Job, Kerja, type LifecycleEvents, type Worker, type WorkerOptions } from 'kerja'
 import type { Backend } from 'kerja/backend'
 import { onTestFinished } from 'vitest'
+import { createWaiting } from './waiting.js'
 
 const EVENT_NAMES: readonly EventName[] = [
   'job.enqueued',
@@ -47,29 +48,17 @@ export function openStage(backend: Backend): Stage {
     if (events === undefined) told.set(key, [event])
     else events.push(event)
   }
-  const waiters = new Set<() => void>()
+  const { check, when } = createWaiting()
   for (const name of EVENT_NAMES) {
     kerja.events.on(name, (event) => {
       tell(name, event)
       if ('id' in event) tell(`${name} ${event.id}`, event)
-      for (const check of [...waiters]) check()
+      check()
     })
   }
 
   const seen = <Name extends EventName>(name: Name, id?: string): readonly LifecycleEvents[Name][] =>
     (told.get(id === undefined ? name : `${name} ${id}`) ?? []) as LifecycleEvents[Name][]
-
-  const when = <Value>(find: () => Value | undefined): Promise<Value> =>
-    new Promise((resolve) => {
-      const check = (): void => {
-        const found = find()
-        if (found === undefined) return
-        waiters.delete(check)
-        resolve(found)
-      }
-      waiters.add(check)
-      check()
-    })
 
   const stage: Stage = {
     kerja,

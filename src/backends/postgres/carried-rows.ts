@@ -109,7 +109,7 @@ function endOf(row: CarriedRow): CarriedJob['end'] {
 
 const ceil = (at: number | null): number | null => (at === null ? null : Math.ceil(at))
 
-/** See `given_1`; `replaces` and `debounced` are read beside it. */
+/** See `given_1`; `replaces` and `debounced` are read by `accept_keyed_1`, from the JSON itself. */
 export function givenOf(job: CarriedJob, lane: number): Readonly<Record<string, unknown>> {
   const { end, unique, tick, failure, attempts, idempotency } = job
   return {

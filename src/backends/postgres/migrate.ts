@@ -6,11 +6,10 @@ import { type Connection, openConnection } from './connection.js'
 import { faultOf } from './faults.js'
 import { initial } from './migrations/0001-initial.js'
 import { pushThatTells } from './migrations/0002-push-that-tells.js'
-import { spooledJobs } from './migrations/0003-spooled-jobs.js'
 import { locationOf, quoteIdentifier, type StoreConfig } from './options.js'
 
 /** `schema` is quoted. */
-export const MIGRATIONS: readonly ((schema: string) => MigrationStep)[] = Object.freeze([initial, pushThatTells, spooledJobs])
+export const MIGRATIONS: readonly ((schema: string) => MigrationStep)[] = Object.freeze([initial, pushThatTells])
 
 /**
  * Steps that are not behind this version may have been applied by a newer one. It says in `oldest_known` which older versions still run on

@@ -117,7 +117,7 @@ function createAccept(session: Session, lanes: Lanes, { wake, moved }: TransferH
 
   async function acceptKeyed(jobs: readonly CarriedJob[]): Promise<AcceptResult[]> {
     if (jobs.length === 0) return []
-    const [row] = await again(() => session.query<[string]>(`SELECT ${schema}.accept_keyed_2($1, $2)`, [session.now(), json(jobs)], { lane: 'push' }))
+    const [row] = await again(() => session.query<[string]>(`SELECT ${schema}.accept_keyed_1($1, $2)`, [session.now(), json(jobs)], { lane: 'push' }))
     return (JSON.parse(row?.[0] ?? '[]') as (string | null)[]).map((answer): AcceptResult => {
       if (answer === null) return { status: 'accepted' }
       return answer === 'duplicate' ? { status: 'duplicate' } : { status: 'superseded', by: answer }

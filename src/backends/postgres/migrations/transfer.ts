@@ -191,21 +191,43 @@ END`)}`
 
 /**
  * Waiting jobs with keys, one after the other: known id, then idempotency key, then unique key, then a job as it was. The answer has one item per
- * job: null when accepted, "duplicate", or the id of the winner.
+ * job: null when accepted, "duplicate", or the id of the winner. Jobs of a spool meet the holder of their unique key with what their enqueue asked
+ * for: see `CarriedKey`.
  */
-const acceptKeyed = (schema: string): string => acceptKeyedAs(schema, { name: 'accept_keyed_1', declare: '', onHolder: '' })
-
-/** The same, where jobs of a spool meet the holder of their unique key with what their enqueue asked for: see `CarriedKey`. */
-export const acceptSpooled = (schema: string): string =>
-  acceptKeyedAs(schema, {
-    name: 'accept_keyed_2',
-    declare: `
+const acceptKeyed = (schema: string): string =>
+  `CREATE FUNCTION ${schema}.accept_keyed_1(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} SET lock_timeout = '3s' AS ${body(`
+DECLARE
+  v_now bigint := ${schema}.now_1(p_now);
+  v_job ${schema}.given_1;
+  v_winner uuid;
+  v_answers text[] := '{}';
   v_asked json;
   v_holder bigint;
   v_place ${schema}.waiting;
   v_replaces boolean;
-  v_debounced boolean;`,
-    onHolder: `
+  v_debounced boolean;
+BEGIN
+  -- Those that bring or push the same keys go one after the other; in one order, so that none waits in a circle.
+  PERFORM pg_advisory_xact_lock(lock) FROM (
+    SELECT DISTINCT hashtextextended(k.name, 0) AS lock FROM json_populate_recordset(NULL::${schema}.given_1, p_jobs) j CROSS JOIN LATERAL (
+      SELECT ${quoteLiteral(`${schema}.unique.`)} || j.kind || E'\\x1f' || j.unique_key AS name
+      UNION ALL SELECT ${quoteLiteral(`${schema}.once.`)} || (i ->> 0) || E'\\x1f' || (i ->> 1) FROM json_array_elements(j.keys) i) k
+      WHERE k.name IS NOT NULL ORDER BY 1) locks;
+  FOREACH v_job IN ARRAY ${numbered(schema)} LOOP
+    v_winner := NULL;
+    INSERT INTO ${schema}.jobs (${BODY_COLUMNS})
+      SELECT ${bodyOf('v_job')} WHERE (SELECT true FROM ${schema}.history h WHERE h.id = v_job.id) IS NULL ON CONFLICT (id) DO NOTHING;
+    IF NOT FOUND THEN
+      v_answers := v_answers || 'duplicate'::text;
+      CONTINUE;
+    END IF;
+    SELECT i.job_id INTO v_winner FROM json_array_elements(v_job.keys) k JOIN ${schema}.idempotency i ON i.kind = k ->> 0 AND i.key = k ->> 1
+      WHERE i.payload_hash = k ->> 2 AND i.expires_at > v_now AND i.job_id <> v_job.id LIMIT 1;
+    WHILE v_winner IS NULL AND v_job.keyed > 0 LOOP
+      INSERT INTO ${schema}.keys (kind, key, seq, id) VALUES (v_job.kind, v_job.unique_key, v_job.seq, v_job.id) ON CONFLICT (kind, key) DO NOTHING;
+      EXIT WHEN FOUND;
+      -- None when its holder ended this instant.
+      SELECT k.id INTO v_winner FROM ${schema}.keys k WHERE k.kind = v_job.kind AND k.key = v_job.unique_key;
       CONTINUE WHEN v_winner IS NULL;
       v_asked := p_jobs -> cardinality(v_answers);
       v_debounced := (v_asked ->> 'debounced')::boolean;
@@ -232,45 +254,7 @@ export const acceptSpooled = (schema: string): string =>
         UPDATE ${schema}.waiting SET lane = v_place.lane, priority = v_place.priority, state = v_place.state, run_at = v_place.run_at,
           start_by = v_place.start_by, deadline = CASE WHEN claimed_at IS NOT NULL THEN give_up_at ELSE least(v_place.start_by, give_up_at) END
           WHERE seq = v_place.seq;
-      END IF;`,
-  })
-
-interface KeyedParts {
-  readonly name: string
-  readonly declare: string
-  /** What is done once the holder is known. */
-  readonly onHolder: string
-}
-
-const acceptKeyedAs = (schema: string, { name, declare, onHolder }: KeyedParts): string =>
-  `CREATE FUNCTION ${schema}.${name}(p_now bigint, p_jobs json) RETURNS text LANGUAGE plpgsql ${BY_INDEX} SET lock_timeout = '3s' AS ${body(`
-DECLARE
-  v_now bigint := ${schema}.now_1(p_now);
-  v_job ${schema}.given_1;
-  v_winner uuid;
-  v_answers text[] := '{}';${declare}
-BEGIN
-  -- Those that bring or push the same keys go one after the other; in one order, so that none waits in a circle.
-  PERFORM pg_advisory_xact_lock(lock) FROM (
-    SELECT DISTINCT hashtextextended(k.name, 0) AS lock FROM json_populate_recordset(NULL::${schema}.given_1, p_jobs) j CROSS JOIN LATERAL (
-      SELECT ${quoteLiteral(`${schema}.unique.`)} || j.kind || E'\\x1f' || j.unique_key AS name
-      UNION ALL SELECT ${quoteLiteral(`${schema}.once.`)} || (i ->> 0) || E'\\x1f' || (i ->> 1) FROM json_array_elements(j.keys) i) k
-      WHERE k.name IS NOT NULL ORDER BY 1) locks;
-  FOREACH v_job IN ARRAY ${numbered(schema)} LOOP
-    v_winner := NULL;
-    INSERT INTO ${schema}.jobs (${BODY_COLUMNS})
-      SELECT ${bodyOf('v_job')} WHERE (SELECT true FROM ${schema}.history h WHERE h.id = v_job.id) IS NULL ON CONFLICT (id) DO NOTHING;
-    IF NOT FOUND THEN
-      v_answers := v_answers || 'duplicate'::text;
-      CONTINUE;
-    END IF;
-    SELECT i.job_id INTO v_winner FROM json_array_elements(v_job.keys) k JOIN ${schema}.idempotency i ON i.kind = k ->> 0 AND i.key = k ->> 1
-      WHERE i.payload_hash = k ->> 2 AND i.expires_at > v_now AND i.job_id <> v_job.id LIMIT 1;
-    WHILE v_winner IS NULL AND v_job.keyed > 0 LOOP
-      INSERT INTO ${schema}.keys (kind, key, seq, id) VALUES (v_job.kind, v_job.unique_key, v_job.seq, v_job.id) ON CONFLICT (kind, key) DO NOTHING;
-      EXIT WHEN FOUND;
-      -- None when its holder ended this instant.
-      SELECT k.id INTO v_winner FROM ${schema}.keys k WHERE k.kind = v_job.kind AND k.key = v_job.unique_key;${onHolder}
+      END IF;
     END LOOP;
     IF v_winner IS NULL THEN
       INSERT INTO ${schema}.waiting (${PLACE_COLUMNS}) SELECT ${placeOf('v_job')};
