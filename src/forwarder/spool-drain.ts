@@ -6,10 +6,10 @@
  * draining … → closed. A crash between accept and leave sends the same jobs again, and they merge by id.
  */
 import type { Backend } from '../contract/backend.js'
+import type { Envelope } from '../contract/envelope.js'
 import { DEFAULTS } from '../core/options.js'
 import { isKerjaError, UnsupportedError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
-import type { SpooledJob } from '../spool/record.js'
 import type { SpoolBatch, SpoolFiles } from '../spool/spool.js'
 import type { Again } from './again.js'
 import { acceptEach, type Outcome } from './carry.js'
@@ -133,7 +133,7 @@ export function createSpoolDrain(options: SpoolDrainOptions): SpoolDrain {
 }
 
 export interface DrainBatchParts<Batch> {
-  readonly spool: { setAside(spooled: SpooledJob): Promise<string>; leave(batch: Batch): Promise<void> }
+  readonly spool: { setAside(spooled: Envelope): Promise<string>; leave(batch: Batch): Promise<void> }
   readonly target: Backend
   readonly again: Again
   readonly events: Pick<EventHub, 'emit'>
@@ -155,7 +155,7 @@ export async function drainBatch<Batch extends Pick<SpoolBatch, 'spooled' | 'job
   const outcomes = await acceptEach(batch.jobs, { target, again })
   for (const [index, outcome] of outcomes.entries()) {
     if ('status' in outcome) continue
-    const file = await spool.setAside(batch.spooled[index] as SpooledJob)
+    const file = await spool.setAside(batch.spooled[index] as Envelope)
     events.emit('spool.aside', { file, reason: 'refused', jobId: outcome.jobId, error: outcome.error })
   }
   await spool.leave(batch)

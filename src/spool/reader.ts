@@ -1,16 +1,16 @@
 /** The next jobs of a segment. What is damaged is kept in a file of its own, and passed over. */
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { carriedOf, type Envelope } from '../contract/envelope.js'
 import type { CarriedJob } from '../contract/transfer.js'
-import { carriedOf } from './carried.js'
 import { keptPath } from './folder.js'
-import { type ParsedRecords, parseRecords, type SpooledJob } from './record.js'
+import { type ParsedRecords, parseRecords } from './record.js'
 import { countLines, readBytes, type Segment } from './segment.js'
 
 /** The next jobs of one file. */
 export interface SpoolBatch {
   readonly segment: Segment
-  readonly spooled: readonly SpooledJob[]
+  readonly spooled: readonly Envelope[]
   readonly jobs: readonly CarriedJob[]
   readonly end: number
   /** Records it stands for, damaged ones too. */

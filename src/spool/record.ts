@@ -3,15 +3,7 @@
  * seen. `K1 ` length in hex, checksum in hex, the text of a JSON value, a newline.
  */
 import { crc32 } from 'node:zlib'
-import type { NewJob } from '../contract/job.js'
-import { isUuid } from '../core/id.js'
-
-/** A job as it is spooled. */
-export interface SpooledJob {
-  /** When it was enqueued, in epoch ms, by the clock of the machine. */
-  readonly at: number
-  readonly job: NewJob
-}
+import { type Envelope, parseEnvelope } from '../contract/envelope.js'
 
 /** Bytes that are no record: from `start` to before `end`, positions in the file. */
 export interface Damage {
@@ -20,7 +12,7 @@ export interface Damage {
 }
 
 export interface ParsedRecords {
-  readonly jobs: readonly (SpooledJob & { readonly end: number })[]
+  readonly jobs: readonly (Envelope & { readonly end: number })[]
   readonly damages: readonly Damage[]
   /** Everything before this position was understood, or is damaged. */
   readonly end: number
@@ -57,21 +49,21 @@ export function decodeRecord(bytes: Buffer): string | null {
   return recordAt(bytes, 0)?.text.toString() ?? null
 }
 
-export const encodeJob = ({ at, job }: SpooledJob): string => encodeRecord(JSON.stringify({ at, job }))
+export const encodeJob = ({ at, job }: Envelope): string => encodeRecord(JSON.stringify({ at, job }))
 
 /**
  * Jobs among the bytes, which begin at position `start` of their file. With `isWhole` the file ends where they do; else the last record may be cut,
  * and is left for the next time. At most `limit` jobs.
  */
 export function parseRecords(bytes: Buffer, { start, isWhole, limit }: { start: number; isWhole: boolean; limit: number }): ParsedRecords {
-  const jobs: (SpooledJob & { readonly end: number })[] = []
+  const jobs: (Envelope & { readonly end: number })[] = []
   const damages: Damage[] = []
   let at = 0
   while (at < bytes.length && jobs.length < limit) {
     const record = recordAt(bytes, at)
     // The byte in the place of its newline is yet to come, and is no part of what follows.
     if (record?.end === bytes.length && !isWhole) break
-    const spooled = record === null ? null : jobOf(record.text)
+    const spooled = record === null ? null : parseEnvelope(record.text.toString())
     if (record !== null && spooled !== null) {
       // Whatever stands in the place of the newline: the record itself is sound.
       at = Math.min(record.end + 1, bytes.length)
@@ -88,45 +80,3 @@ export function parseRecords(bytes: Buffer, { start, isWhole, limit }: { start: 
   }
   return { jobs, damages, end: start + at }
 }
-
-/** Null for what is no job: by hand, or of another version. */
-function jobOf(text: Buffer): SpooledJob | null {
-  let value: Partial<SpooledJob> | null
-  try {
-    value = JSON.parse(text.toString()) as Partial<SpooledJob> | null
-  } catch {
-    // Sound bytes that are no JSON were written by somebody else.
-    return null
-  }
-  const job = value?.job
-  if (typeof value?.at !== 'number' || typeof job !== 'object' || job === null) return null
-  return isUuid(job.id) && FIELDS.every(([name, isSound]) => isSound(job[name])) ? { at: value.at, job } : null
-}
-
-type IsSound = (value: unknown) => boolean
-const isText: IsSound = (value) => typeof value === 'string'
-const isNumber: IsSound = (value) => typeof value === 'number'
-const orNull =
-  (isSound: IsSound): IsSound =>
-  (value) =>
-    value === null || isSound(value)
-const isObject: IsSound = (value) => typeof value === 'object'
-/** What makes a job of an object: all that is done with it before a backend looks at it works. */
-const FIELDS: readonly (readonly [keyof NewJob, IsSound])[] = [
-  ['kind', isText],
-  ['version', isNumber],
-  ['queue', isText],
-  ['priority', isNumber],
-  ['payload', isText],
-  ['delayMs', isNumber],
-  ['runAt', orNull(isNumber)],
-  ['maxAttempts', isNumber],
-  ['giveUpAfterMs', orNull(isNumber)],
-  ['startWithinMs', orNull(isNumber)],
-  ['group', orNull(isText)],
-  ['tags', Array.isArray],
-  ['idempotency', isObject],
-  ['unique', isObject],
-  ['parentId', orNull(isText)],
-  ['tick', isObject],
-]

@@ -8,6 +8,7 @@
  */
 import { rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Envelope } from '../contract/envelope.js'
 import type { NewJob } from '../contract/job.js'
 import { faultOf, spoolFull } from './faults.js'
 import {
@@ -26,7 +27,7 @@ import {
 } from './folder.js'
 import { createHoldings, type Holdings } from './holdings.js'
 import { createReader, type DamagedRecord, type SpoolBatch, type SpoolLimits } from './reader.js'
-import { encodeJob, type SpooledJob } from './record.js'
+import { encodeJob } from './record.js'
 import { type Segment, writeMark } from './segment.js'
 import { createWriter, type Writer } from './writer.js'
 
@@ -57,7 +58,7 @@ export interface SpoolFiles {
   /** The oldest jobs; null when there are none. The same again until `leave`. @throws {SPOOL_UNAVAILABLE} */
   read(limits: SpoolLimits): Promise<SpoolBatch | null>
   /** Keeps a job of the batch that was read in a file of its own, since the backend refuses it. The path is the answer. */
-  setAside(spooled: SpooledJob): Promise<string>
+  setAside(spooled: Envelope): Promise<string>
   /** The backend has them. */
   leave(batch: SpoolBatch): Promise<void>
   /** Lets go of files that hold nothing any more. */
@@ -170,7 +171,7 @@ export function createSpoolFiles(options: SpoolFilesOptions): SpoolFiles {
 }
 
 interface AsideParts {
-  readonly spooled: SpooledJob
+  readonly spooled: Envelope
   /** Where it is for now. */
   readonly segment: Segment | undefined
   readonly looking: Looking

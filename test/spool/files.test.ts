@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writ
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Envelope } from '../../dist/contract/envelope.js'
 import type { SpoolBatch } from '../../dist/spool/reader.js'
-import type { SpooledJob } from '../../dist/spool/record.js'
 import { job } from '../sqlite/support.js'
 import { deadSpool, failure, filesOf, idsOf, jobs, only, openSpool, patchFiles, readAll, spoolPath, temporaryFolder } from './support.js'
 
@@ -47,7 +47,7 @@ describe('a spool', () => {
     const spool = openSpool(spoolPath())
     const large = job({ payload: JSON.stringify('x'.repeat(5_000)) })
     await spool.write([job(), large, job()])
-    const found: SpooledJob[] = []
+    const found: Envelope[] = []
     for (let batch = await spool.read({ jobs: 9, bytes: 1_000 }); batch !== null; batch = await spool.read({ jobs: 9, bytes: 1_000 })) {
       found.push(...batch.spooled)
       await spool.leave(batch)
@@ -202,7 +202,7 @@ describe('damage', () => {
     const spool = openSpool(path)
     await spool.look()
     const batch = (await spool.read({ jobs: 9, bytes: 1_000_000 })) as SpoolBatch
-    const file = await spool.setAside(batch.spooled[0] as SpooledJob)
+    const file = await spool.setAside(batch.spooled[0] as Envelope)
     await spool.leave(batch)
     expect(readFileSync(file)).toEqual(bytes)
     expect(filesOf(path)).toEqual([expect.stringMatching(/\.kept$/)])
