@@ -1,6 +1,6 @@
 /** What can be run: which scenarios, and where their results go. */
 import { fileURLToPath } from 'node:url'
-import { describeEmbedded, describePeers } from './machine.mjs'
+import { describeBrokers, describeEmbedded, describePeers } from './machine.mjs'
 
 const path = (relative) => fileURLToPath(new URL(`../../../${relative}`, import.meta.url))
 
@@ -59,5 +59,17 @@ export const SUITES = {
         'Kerja on SQLite: [benchmarks.md](benchmarks.md).',
     ],
     note: `${RATIOS} CPU of the server counts all its processes; WAL is the write-ahead log that the server wrote, whoever caused it.`,
+  },
+  brokers: {
+    folder: 'brokers/',
+    scenarios: ['enqueue-many-callers', 'drain', 'latency-two-processes'],
+    describe: describeBrokers,
+    results: 'brokers.json',
+    page: path('docs/benchmarks-brokers.md'),
+    head: [
+      '# Benchmarks on RabbitMQ',
+      'Written by `npm run bench -- brokers`: run it again instead of editing this page. How it measures: `bench/README.md`.',
+    ],
+    note: RATIOS,
   },
 }
