@@ -1,5 +1,6 @@
 // Deleting what is stored elsewhere, and setting aside what nobody can read.
 import { describe, expect, it } from 'vitest'
+import type { IncomingMessage } from '../../dist/backends/broker/transport.js'
 import { bodiesOf, hostile, message, messages, transportOf } from './support.js'
 
 const normal = 'test-mail-normal'
@@ -19,7 +20,15 @@ describe('acknowledge', () => {
     const transport = transportOf(server)
     await transport.send(messages(2))
     const received = await transport.receive('mail', 2)
-    server.script('DeleteMessageBatch', { answer: { Successful: [], Failed: [{ Id: '0', SenderFault: false, Code: 'InternalError' }, { Id: '1', SenderFault: false, Code: 'InternalError' }] } })
+    server.script('DeleteMessageBatch', {
+      answer: {
+        Successful: [],
+        Failed: [
+          { Id: '0', SenderFault: false, Code: 'InternalError' },
+          { Id: '1', SenderFault: false, Code: 'InternalError' },
+        ],
+      },
+    })
     await transport.acknowledge(received)
     expect(server.queues.get(normal)?.messages.size).toBe(0)
   })
@@ -65,10 +74,10 @@ describe('acknowledge', () => {
     const server = await hostile()
     const transport = transportOf(server, { visibilityTimeout: '5s' })
     await transport.send(messages(2))
-    const [one, other] = await transport.receive('mail', 2)
-    await transport.acknowledge([one as never])
+    const [one, other] = (await transport.receive('mail', 2)) as [IncomingMessage, IncomingMessage]
+    await transport.acknowledge([one])
     const { input } = await server.when(() => server.requests.find(({ action }) => action === 'ChangeMessageVisibilityBatch'))
-    expect(input.Entries?.map(({ ReceiptHandle }) => ReceiptHandle)).toEqual([(other?.handle as { receipt: string }).receipt])
+    expect(input.Entries?.map(({ ReceiptHandle }) => ReceiptHandle)).toEqual([(other.handle as { receipt: string }).receipt])
   })
 })
 

@@ -34,7 +34,15 @@ describe('names', () => {
   })
 
   it('of others are not ours', () => {
-    for (const name of ['shop-mail-dead', 'shop-mail', 'shop-mail-normal.fifo', 'shopping-mail-normal', 'shop--normal', 'shop-ma.il-normal', 'shop-ma_zzil-normal'])
+    for (const name of [
+      'shop-mail-dead',
+      'shop-mail',
+      'shop-mail-normal.fifo',
+      'shopping-mail-normal',
+      'shop--normal',
+      'shop-ma.il-normal',
+      'shop-ma_zzil-normal',
+    ])
       expect(parseRankName(plain, name), name).toBeNull()
   })
 

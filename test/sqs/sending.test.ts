@@ -18,7 +18,13 @@ describe('batches', () => {
     const transport = transportOf(server)
     await transport.send([...messages(3, { priority: 0 }), ...messages(3, { priority: 4 }), ...messages(3, { queue: 'other' })])
     expect(server.countOf('SendMessageBatch')).toBe(3)
-    expect([...server.queues.keys()].sort()).toEqual(['test-mail-bulk', 'test-mail-critical', 'test-mail-dead', 'test-other-dead', 'test-other-normal'])
+    expect([...server.queues.keys()].sort()).toEqual([
+      'test-mail-bulk',
+      'test-mail-critical',
+      'test-mail-dead',
+      'test-other-dead',
+      'test-other-normal',
+    ])
   })
 
   it('stay within the size of a batch', async () => {
@@ -68,8 +74,10 @@ describe('failures', () => {
     await transport.send([message()])
     const sent = messages(10)
     const bad = sent[6] as (typeof sent)[0]
-    const hasBad = ({ Entries = [] }: { Entries?: readonly { MessageBody?: string }[] }): boolean => Entries.some(({ MessageBody }) => MessageBody === bad.body)
-    for (let size = 10; size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) server.script('SendMessageBatch', { code: 'InvalidMessageContents' }, hasBad)
+    const hasBad = ({ Entries = [] }: { Entries?: readonly { MessageBody?: string }[] }): boolean =>
+      Entries.some(({ MessageBody }) => MessageBody === bad.body)
+    for (let size = 10; size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
+      server.script('SendMessageBatch', { code: 'InvalidMessageContents' }, hasBad)
     const answers = await transport.send(sent)
     expect(answers.map((answer) => answer?.code ?? null)).toEqual(sent.map((one) => (one === bad ? 'VALUE_REFUSED' : null)))
   })

@@ -1,8 +1,8 @@
 /** Transports over the hostile SQS (kind unless a test says otherwise), and messages for them. */
 import { afterEach } from 'vitest'
+import type { OutgoingMessage, Transport } from '../../dist/backends/broker/transport.js'
 import { sqsTransport } from '../../dist/backends/sqs/index.js'
 import type { SqsOptions } from '../../dist/backends/sqs/options.js'
-import type { OutgoingMessage, Transport } from '../../dist/backends/broker/transport.js'
 import { type HostileOptions, type HostileSqs, startHostileSqs } from '../support/hostile-sqs.js'
 
 const left: (() => Promise<void>)[] = []
@@ -31,6 +31,7 @@ export function message(fields: Partial<OutgoingMessage> = {}): OutgoingMessage 
   return { id, queue: 'mail', priority: 2, group: null, body: JSON.stringify({ id, number: ++messageCount }), ...fields }
 }
 
-export const messages = (count: number, fields: Partial<OutgoingMessage> = {}): OutgoingMessage[] => Array.from({ length: count }, () => message(fields))
+export const messages = (count: number, fields: Partial<OutgoingMessage> = {}): OutgoingMessage[] =>
+  Array.from({ length: count }, () => message(fields))
 
 export const bodiesOf = (received: readonly { readonly body: string }[]): string[] => received.map(({ body }) => body)

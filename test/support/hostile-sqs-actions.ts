@@ -39,7 +39,8 @@ function queueOf({ QueueUrl = '' }: Input, { queues }: ActionContext): HostileQu
 function batch(input: Input, { faults, chance }: ActionContext, action: (entry: Entry) => object): unknown {
   const { Entries = [] } = input
   if (Entries.length === 0) throw new SqsFault('EmptyBatchRequest', 'There are no entries.')
-  if (Entries.length > BATCH_ENTRIES_MAX) throw new SqsFault('TooManyEntriesInBatchRequest', `Maximum number of entries per request are ${BATCH_ENTRIES_MAX}.`)
+  if (Entries.length > BATCH_ENTRIES_MAX)
+    throw new SqsFault('TooManyEntriesInBatchRequest', `Maximum number of entries per request are ${BATCH_ENTRIES_MAX}.`)
   if (new Set(Entries.map(({ Id }) => Id)).size < Entries.length) throw new SqsFault('BatchEntryIdsNotDistinct', 'Two entries have the same Id.')
   const Successful: object[] = []
   const Failed: object[] = []
@@ -63,7 +64,8 @@ function batch(input: Input, { faults, chance }: ActionContext, action: (entry: 
 
 export const ACTIONS: Readonly<Record<string, Action>> = {
   CreateQueue({ QueueName: name = '', Attributes = {} }, { queues, deletedAt, now, faults, chance, urlOf }) {
-    if (!NAME.test(name)) throw new SqsFault('InvalidParameterValue', `Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length: ${name}`)
+    if (!NAME.test(name))
+      throw new SqsFault('InvalidParameterValue', `Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length: ${name}`)
     if (now() - (deletedAt.get(name) ?? Number.NEGATIVE_INFINITY) < DELETED_RECENTLY_MS)
       throw new SqsFault('QueueDeletedRecently', 'You must wait 60 seconds after deleting a queue before you can create another with the same name.')
     const known = queues.get(name)
@@ -96,7 +98,8 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   ReceiveMessage(input, context) {
     const queue = queueOf(input, context)
     const { MaxNumberOfMessages: count = 1, WaitTimeSeconds: waitSeconds = 0, VisibilityTimeout: seconds = 30 } = input
-    if (count < 1 || count > BATCH_ENTRIES_MAX || waitSeconds > 20) throw new SqsFault('InvalidParameterValue', 'MaxNumberOfMessages or WaitTimeSeconds.')
+    if (count < 1 || count > BATCH_ENTRIES_MAX || waitSeconds > 20)
+      throw new SqsFault('InvalidParameterValue', 'MaxNumberOfMessages or WaitTimeSeconds.')
     const messages = queue.receive(count, seconds * 1_000, waitSeconds > 0)
     return { Messages: messages.map(({ id, receipt, body }) => ({ MessageId: id, ReceiptHandle: receipt, Body: body, MD5OfBody: md5(body) })) }
   },

@@ -7,7 +7,6 @@ export interface StoredMessage {
   readonly body: string
   readonly attributes: unknown
   readonly groupId: string | null
-  readonly sequence: number
   visibleAt: number
   receiveCount: number
   firstReceivedAt: number | null
@@ -28,12 +27,12 @@ export interface Entry {
 }
 
 export class SqsFault extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly status = 400,
-  ) {
+  readonly code: string
+  readonly status: number
+  constructor(code: string, message: string, status = 400) {
     super(message)
+    this.code = code
+    this.status = status
   }
 }
 
@@ -45,7 +44,9 @@ const GROUP = /^[!-~]{1,128}$/
 export const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 
 export function sizeOf({ MessageBody = '', MessageAttributes = {} }: Entry): number {
-  const attributeBytes = Object.entries(MessageAttributes).map(([name, { DataType = '', StringValue = '' }]) => Buffer.byteLength(name + DataType + StringValue))
+  const attributeBytes = Object.entries(MessageAttributes).map(([name, { DataType = '', StringValue = '' }]) =>
+    Buffer.byteLength(name + DataType + StringValue),
+  )
   return attributeBytes.reduce((sum, bytes) => sum + bytes, Buffer.byteLength(MessageBody))
 }
 
@@ -60,9 +61,11 @@ export interface QueueParts {
 export class HostileQueue {
   readonly messages = new Map<string, StoredMessage>()
   readonly #seen = new Map<string, { readonly id: string; readonly at: number }>()
-  #sequence = 0
+  readonly parts: QueueParts
 
-  constructor(readonly parts: QueueParts) {}
+  constructor(parts: QueueParts) {
+    this.parts = parts
+  }
 
   get name(): string {
     return this.parts.name
@@ -80,8 +83,12 @@ export class HostileQueue {
     if (MessageBody === '') throw new SqsFault('MissingParameter', 'The request must contain the parameter MessageBody.')
     if (REFUSED_CHARACTER.test(MessageBody)) throw new SqsFault('InvalidMessageContents', 'Invalid characters found.')
     if (sizeOf(entry) > this.bodyBytesMax)
-      throw new SqsFault('InvalidParameterValue', `One or more parameters are invalid. Reason: Message must be shorter than ${this.bodyBytesMax} bytes.`)
-    if (groupId !== undefined && !GROUP.test(groupId)) throw new SqsFault('InvalidParameterValue', `Value ${groupId} for parameter MessageGroupId is invalid.`)
+      throw new SqsFault(
+        'InvalidParameterValue',
+        `One or more parameters are invalid. Reason: Message must be shorter than ${this.bodyBytesMax} bytes.`,
+      )
+    if (groupId !== undefined && !GROUP.test(groupId))
+      throw new SqsFault('InvalidParameterValue', `Value ${groupId} for parameter MessageGroupId is invalid.`)
     if (this.fifo && (groupId === undefined || deduplicationId === undefined))
       throw new SqsFault('MissingParameter', 'The request must contain the parameters MessageGroupId and MessageDeduplicationId.')
     const now = this.parts.now()
@@ -94,7 +101,6 @@ export class HostileQueue {
       body: MessageBody,
       attributes: entry.MessageAttributes,
       groupId: groupId ?? null,
-      sequence: ++this.#sequence,
       visibleAt: now,
       receiveCount: 0,
       firstReceivedAt: null,

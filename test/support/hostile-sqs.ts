@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Action, type ActionContext, ACTIONS, type Input } from './hostile-sqs-actions.js'
+import { ACTIONS, type Action, type ActionContext, type Input } from './hostile-sqs-actions.js'
 import { createChance, type Faults, NO_FAULTS } from './hostile-sqs-faults.js'
 import { type HostileQueue, SqsFault } from './hostile-sqs-queue.js'
 import { createWaiting } from './waiting.js'

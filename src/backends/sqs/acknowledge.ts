@@ -1,13 +1,13 @@
 /**
- * Letting SQS forget, in tens, with the newest receipt. What cannot be deleted comes again when its visibility ends, which merges. SQS may also answer
+ * Letting SQS forget, in tens that wait a moment to become full, with the newest receipt. What cannot be deleted comes again when its visibility ends, which merges. SQS may also answer
  * that it deleted what it did not (a receipt that is no longer the newest), so a delete is never taken for proof.
  */
 import type { IncomingMessage } from '../broker/transport.js'
-import { type Calls, inParallel, pause } from './calls.js'
-import type { Directory } from './directory.js'
-import { faultOfEntry } from './faults.js'
-import { type Batch, batchesOf, type Held, type HeldMessages } from './held.js'
-import { OURS } from './limits.js'
+import { type Calls, pause } from './calls.js'
+import type { Directory, RankPlace } from './directory.js'
+import { faultOf, faultOfEntry } from './faults.js'
+import type { Held, HeldMessages } from './held.js'
+import { LIMITS, OURS } from './limits.js'
 import { groupIdOf } from './names.js'
 import type { SqsConfig } from './options.js'
 import { replaceForSqs } from './text.js'
@@ -19,9 +19,20 @@ export interface AcknowledgeParts {
   readonly held: HeldMessages
 }
 
+/** A batch that is open for others to join. */
+interface Gathered {
+  readonly place: RankPlace
+  readonly batch: Held[]
+  readonly timer: NodeJS.Timeout
+  readonly over: Promise<void>
+  readonly end: (deleted: Promise<void>) => void
+}
+
 export function createAcknowledge({ config, calls, directory, held }: AcknowledgeParts) {
-  async function deleteBatch({ place, batch }: Batch): Promise<void> {
-    let left = batch
+  const gathering = new Map<string, Gathered>()
+
+  async function deleteBatch({ place, batch }: Gathered): Promise<void> {
+    let left: readonly Held[] = batch
     for (let tryCount = 0; left.length > 0 && tryCount < OURS.deleteTriesMax; tryCount++) {
       if (tryCount > 0) await pause(tryCount, Number.POSITIVE_INFINITY)
       const tried = left
@@ -32,18 +43,35 @@ export function createAcknowledge({ config, calls, directory, held }: Acknowledg
     }
   }
 
+  function flush(gathered: Gathered): void {
+    gathering.delete(gathered.place.name)
+    clearTimeout(gathered.timer)
+    const deleted = deleteBatch(gathered).catch((error: unknown) => {
+      config.logger?.warn(`${gathered.batch.length} messages of ${gathered.place.name} could not be deleted and will come again, which merges.`, {
+        error,
+      })
+    })
+    gathered.end(deleted)
+  }
+
+  /** Resolves when the batch that it has joined is over. */
+  function join(message: Held): Promise<void> {
+    let gathered = gathering.get(message.place.name)
+    if (gathered === undefined) {
+      gathered = gather(message.place, flush)
+      gathering.set(message.place.name, gathered)
+    }
+    gathered.batch.push(message)
+    if (gathered.batch.length === LIMITS.batchEntriesMax) flush(gathered)
+    return gathered.over
+  }
+
   /** Never rejects. */
   async function acknowledge(messages: readonly IncomingMessage[]): Promise<void> {
     const all = messages.map(({ handle }) => handle as Held)
     // First, so that no visibility is extended of what is deleted meanwhile.
     held.remove(all)
-    await inParallel(batchesOf(all), OURS.requestsMax, (batch) =>
-      deleteBatch(batch).catch((error: unknown) => {
-        config.logger?.warn(`${batch.batch.length} messages of ${batch.place.name} could not be deleted and will come again, which merges.`, {
-          error,
-        })
-      }),
-    )
+    await Promise.all(new Set(all.map(join)))
   }
 
   /** Never rejects. */
@@ -62,7 +90,12 @@ export function createAcknowledge({ config, calls, directory, held }: Acknowledg
         ...(fits && { MessageAttributes: attribute }),
         ...(config.fifo && { MessageGroupId: groupIdOf(place.name), MessageDeduplicationId: messageId }),
       }
-      await calls.run(`SendMessage to ${dead.name}`, (sqs, options) => sqs.sendMessage(input, options))
+      await calls
+        .run(`SendMessage to ${dead.name}`, (sqs, options) => sqs.sendMessage(input, options))
+        .catch((error: unknown) => {
+          if (faultOf(error) === 'no-queue') directory.forget(dead)
+          throw error
+        })
     } catch (error) {
       config.logger?.warn(`A message of ${place.name} that cannot be read could not be set aside; it will come again.`, { error, reason })
       return
@@ -71,6 +104,15 @@ export function createAcknowledge({ config, calls, directory, held }: Acknowledg
   }
 
   return { acknowledge, setAside }
+}
+
+function gather(place: RankPlace, flush: (gathered: Gathered) => void): Gathered {
+  let end: Gathered['end'] = () => undefined
+  const over = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const gathered: Gathered = { place, batch: [], over, end, timer: setTimeout(() => flush(gathered), OURS.deleteWaitMs) }
+  return gathered
 }
 
 /** The attribute of a message in a dead queue that says why it is there. */

@@ -150,13 +150,13 @@ export function createHeld({ calls, visibilityMs, now }: HeldParts): HeldMessage
   }
 }
 
-export interface Batch {
+interface Batch {
   readonly place: RankPlace
   readonly batch: readonly Held[]
 }
 
 /** In tens of one queue of SQS. */
-export function batchesOf(messages: readonly Held[]): Batch[] {
+function batchesOf(messages: readonly Held[]): Batch[] {
   const places = new Map(messages.map(({ place }) => [place.name, place]))
   return [...places.values()].flatMap((place) =>
     chunksOf(

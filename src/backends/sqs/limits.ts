@@ -50,6 +50,8 @@ export const OURS = Object.freeze({
   holdMs: 300_000,
   /** How often what is held is looked at. */
   tickMs: 250,
+  /** How long a delete waits for others, up to ten of them: what is acknowledged one by one would cost a request each. */
+  deleteWaitMs: 100,
   /** Tries to delete what SQS would not delete. */
   deleteTriesMax: 3,
   /** How long closing may take to give back what is held. */

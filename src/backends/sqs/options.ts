@@ -74,7 +74,8 @@ export function resolveOptions(options: SqsOptions = {}): SqsConfig {
   if (typeof prefix !== 'string' || !PREFIX.test(prefix))
     throw invalid('prefix', prefix, 'Use 1 to 40 letters, digits and _. There is no - in it, since that ends the prefix in the names of queues.')
   if (endpoint !== undefined && (typeof endpoint !== 'string' || !/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)))
-    throw invalid('endpoint', endpoint, 'Use a URL such as http://127.0.0.1:4566.')
+    // It may hold a password, so it is not shown.
+    throw invalid('endpoint', typeof endpoint === 'string' ? '(not a URL)' : endpoint, 'Use a URL such as http://127.0.0.1:4566.')
   // It holds a secret, so it is not shown.
   if (credentials !== undefined && typeof credentials !== 'function' && (typeof credentials !== 'object' || credentials === null))
     throw invalid('credentials', typeof credentials, 'Use { accessKeyId, secretAccessKey } or a provider of the AWS SDK.')

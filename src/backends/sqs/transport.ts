@@ -8,6 +8,7 @@ import { createDirectory } from './directory.js'
 import { createClient } from './driver.js'
 import { faultOf } from './faults.js'
 import { createHeld } from './held.js'
+import { LIMITS } from './limits.js'
 import type { SqsConfig } from './options.js'
 import { createReceive } from './receive.js'
 import { createSend } from './send.js'
@@ -58,6 +59,8 @@ export function createTransport(config: SqsConfig): Transport {
     get bodyBytesMax() {
       return directory.bodyBytesMax()
     },
+    // What could not be deleted comes again until SQS drops it for its age.
+    redeliveryMs: LIMITS.retentionSeconds * 1_000,
     open: () => run(() => (opening ??= forgotten(directory.probe(), () => (opening = undefined)))),
     close: () => (closing ??= end()),
     send: (messages) => run(() => send(messages)).catch((error: KerjaError) => messages.map(() => error)),
