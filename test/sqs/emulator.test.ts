@@ -70,7 +70,7 @@ describe('standard queues', () => {
 describe('FIFO queues', () => {
   it('keep the order within a group, over batches and receives', async () => {
     const transport = transportOf(sqs, { fifo: true })
-    const sent = messages(35, { queue: 'ordered', group: 'one' })
+    const sent = messages(21, { queue: 'ordered', group: 'one' })
     expect((await transport.send(sent)).every((answer) => answer === null)).toBe(true)
     const order: string[] = []
     while (order.length < sent.length) {

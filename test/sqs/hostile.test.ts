@@ -42,9 +42,9 @@ async function produce(transport: Transport, count: number, priorities: readonly
 }
 
 describe('a hostile SQS', () => {
-  it.each([SEED, SEED + 1])('loses nothing of 4,000 jobs (seed %i)', { timeout: 120_000 }, async (seed) => {
-    // Its seconds are fifty of ours a thousand: what is hidden by a lost answer comes back while the test runs.
-    const server = await hostile({ seed, faults: UNKIND, timeScale: 20 })
+  it(`loses nothing of 3,000 jobs (seed ${SEED})`, { timeout: 120_000 }, async () => {
+    // Its seconds are twenty to one of ours: what is hidden by a lost answer comes back while the test runs.
+    const server = await hostile({ seed: SEED, faults: UNKIND, timeScale: 20 })
     const options = { visibilityTimeout: '5s', callTimeout: '5s' } as const
     /** What the state would hold: how often each job came. */
     const cameCount = new Map<string, number>()
@@ -64,17 +64,20 @@ describe('a hostile SQS', () => {
       }
     }
     const consuming = Array.from({ length: CONSUMERS }, (_, index) => consume(transportOf(server, options), index > 0))
-    const producing = Array.from({ length: PRODUCERS }, () => produce(transportOf(server, options), 4_000 / PRODUCERS, [2, 2, 0, 3]))
+    const producing = Array.from({ length: PRODUCERS }, () => produce(transportOf(server, options), 3_000 / PRODUCERS, [2, 2, 0, 3]))
     const ids = (await Promise.all(producing)).flat()
     await server.when(
       () => (ids.every((id) => cameCount.has(id)) && [...server.queues.values()].every(({ messages }) => messages.size === 0)) || undefined,
     )
     isOver = true
     await Promise.all(consuming)
-    expect(cameCount.size).toBe(4_000)
-    expect(new Set(ids).size).toBe(4_000)
-    // Duplicates are the rule here, and merge by id above; the server was as unkind as it was told.
-    expect(acknowledgedCount).toBeGreaterThan(4_000)
+    expect(cameCount.size).toBe(3_000)
+    expect(new Set(ids).size).toBe(3_000)
+    // Duplicates are the rule here, and merge by id above.
+    expect(acknowledgedCount).toBeGreaterThan(3_000)
+    // The server was as unkind as it was told to be. No receipt here is stale for long enough to be used: that has its own test.
+    const kinds = (Object.keys(UNKIND) as (keyof typeof UNKIND)[]).filter((fault) => fault !== 'staleDeleteWorks')
+    expect(kinds.filter((fault) => (server.faultCounts.get(fault) ?? 0) === 0)).toEqual([])
     expect(server.queues.get('test-mail-dead')?.messages.size).toBe(0)
   })
 })

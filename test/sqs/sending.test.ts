@@ -95,6 +95,14 @@ describe('failures', () => {
     expect(server.queues.get('test-mail-normal')?.messages.size).toBe(2)
   })
 
+  it('of a connection that says nothing any more: another one is tried within the call', async () => {
+    const server = await hostile()
+    const transport = transportOf(server, { callTimeout: '2s' })
+    await transport.send([message()])
+    server.script('SendMessageBatch', 'hang')
+    expect(await transport.send([message()])).toEqual([null])
+  })
+
   it('that do not end are BACKEND_UNAVAILABLE when the time of a call is over', async () => {
     const server = await hostile()
     const transport = transportOf(server, { callTimeout: '1s' })

@@ -67,6 +67,31 @@ describe('watch', () => {
     expect(await worker.receive('mail', 5)).toHaveLength(1)
   })
 
+  it('makes the queue that it watches, so that its first job is heard of at once', async () => {
+    const server = await hostile()
+    const [producer, worker] = [transportOf(server), transportOf(server)]
+    const heard = arrivals()
+    worker.watch(['mail'], heard.onArrival)
+    await server.when(() => server.requests.find(isPoll))
+    await producer.send([message()])
+    await heard.atLeast(1)
+  })
+
+  it('does not hide from a receive what this process has just sent', async () => {
+    const server = await hostile()
+    const worker = transportOf(server)
+    worker.watch(['mail'], () => undefined)
+    await server.when(() => server.requests.find(isPoll))
+    for (let round = 0; round < 20; round++) {
+      const sent = message()
+      await worker.send([sent])
+      const received = await worker.receive('mail', 1)
+      expect(bodiesOf(received)).toEqual([sent.body])
+      await worker.acknowledge(received)
+      expect(await worker.receive('mail', 1)).toEqual([])
+    }
+  })
+
   it('hears of a queue that is used for the first time, when it begins to watch it', async () => {
     const server = await hostile()
     const [producer, worker] = [transportOf(server), transportOf(server)]

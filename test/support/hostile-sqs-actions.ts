@@ -36,7 +36,7 @@ function queueOf({ QueueUrl = '' }: Input, { queues }: ActionContext): HostileQu
 }
 
 /** Each entry for itself: some fail by chance, some of those were done all the same. */
-function batch(input: Input, { faults, chance }: ActionContext, action: (entry: Entry) => object): unknown {
+function batch(input: Input, { chance }: ActionContext, action: (entry: Entry) => object): unknown {
   const { Entries = [] } = input
   if (Entries.length === 0) throw new SqsFault('EmptyBatchRequest', 'There are no entries.')
   if (Entries.length > BATCH_ENTRIES_MAX)
@@ -46,13 +46,13 @@ function batch(input: Input, { faults, chance }: ActionContext, action: (entry: 
   const Failed: object[] = []
   for (const entry of Entries) {
     const { Id } = entry
-    if (chance.happens(faults.entryError)) {
+    if (chance.happens('entryError')) {
       Failed.push({ Id, SenderFault: false, Code: 'InternalError', Message: 'Try again.' })
       continue
     }
     try {
       const answer = action(entry)
-      if (chance.happens(faults.entryLostAnswer)) Failed.push({ Id, SenderFault: false, Code: 'ServiceUnavailable', Message: 'Try again.' })
+      if (chance.happens('entryLostAnswer')) Failed.push({ Id, SenderFault: false, Code: 'ServiceUnavailable', Message: 'Try again.' })
       else Successful.push({ Id, ...answer })
     } catch (error) {
       const { code, message } = error as SqsFault

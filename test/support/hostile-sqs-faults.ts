@@ -41,13 +41,19 @@ export const NO_FAULTS: Readonly<Faults> = Object.freeze({
   inFlightMax: 120_000,
 })
 
+export type FaultName = Exclude<keyof Faults, 'inFlightMax'>
+
 export interface Chance {
-  happens(rate: number): boolean
+  /** By the rate of the fault. */
+  happens(fault: FaultName): boolean
+  /** How often each has happened. */
+  readonly counts: ReadonlyMap<FaultName, number>
   shuffled<Item>(items: readonly Item[]): Item[]
 }
 
 /** The generator mulberry32. */
-export function createChance(seed: number): Chance {
+export function createChance(seed: number, faults: Faults): Chance {
+  const counts = new Map<FaultName, number>()
   let state = seed >>> 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -56,7 +62,12 @@ export function createChance(seed: number): Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
   return {
-    happens: (rate) => rate > 0 && next() < rate,
+    counts,
+    happens(fault) {
+      if (faults[fault] === 0 || next() >= faults[fault]) return false
+      counts.set(fault, (counts.get(fault) ?? 0) + 1)
+      return true
+    },
     shuffled(items) {
       const result = [...items]
       for (let index = result.length - 1; index > 0; index--) {

@@ -117,17 +117,17 @@ export class HostileQueue {
       if (long) return []
       throw new SqsFault('OverLimit', `Too many messages in flight: ${faults.inFlightMax}.`, 403)
     }
-    if (!long && chance.happens(faults.emptyPoll)) return []
+    if (!long && chance.happens('emptyPoll')) return []
     const at = now()
     const blocked = new Set([...this.messages.values()].filter((message) => this.fifo && message.visibleAt > at).map(({ groupId }) => groupId))
     let visible = [...this.messages.values()].filter((message) => message.visibleAt <= at && !(this.fifo && blocked.has(message.groupId)))
-    if (!this.fifo && chance.happens(faults.reorder)) visible = chance.shuffled(visible)
+    if (!this.fifo && chance.happens('reorder')) visible = chance.shuffled(visible)
     return visible.slice(0, count).map((message) => {
       message.receiveCount++
       message.firstReceivedAt ??= at
       message.receipt = `${message.id}#${message.receiveCount}`
       // A duplicate: it stays where others see it. A late visibility: it comes back before its time.
-      const hiddenMs = chance.happens(faults.duplicate) ? 0 : chance.happens(faults.lateVisibility) ? visibilityMs / 10 : visibilityMs
+      const hiddenMs = chance.happens('duplicate') ? 0 : chance.happens('lateVisibility') ? visibilityMs / 10 : visibilityMs
       message.visibleAt = this.fifo ? at + visibilityMs : at + hiddenMs
       return message
     })
@@ -137,7 +137,7 @@ export class HostileQueue {
   delete(receipt: string): void {
     const message = this.#ofReceipt(receipt)
     if (message === undefined) return
-    if (message.receipt !== receipt && !this.parts.chance.happens(this.parts.faults.staleDeleteWorks)) return
+    if (message.receipt !== receipt && !this.parts.chance.happens('staleDeleteWorks')) return
     message.deleted = true
     this.messages.delete(message.id)
   }

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ACTIONS, type Action, type ActionContext, type Input } from './hostile-sqs-actions.js'
-import { createChance, type Faults, NO_FAULTS } from './hostile-sqs-faults.js'
+import { createChance, type FaultName, type Faults, NO_FAULTS } from './hostile-sqs-faults.js'
 import { type HostileQueue, SqsFault } from './hostile-sqs-queue.js'
 import { createWaiting } from './waiting.js'
 
@@ -17,13 +17,15 @@ export interface SeenRequest {
   readonly input: Input
 }
 
-/** What becomes of one request instead of its action: an answer, a failure, or a connection cut. `also`: the action is done nevertheless. */
-export type Scripted = { readonly answer: unknown } | { readonly code: string; readonly status?: number; readonly also?: true } | 'cut'
+/** What becomes of one request instead of its action: an answer, a failure, a connection that is cut, or one that says nothing any more. `also`: the action is done nevertheless. */
+export type Scripted = { readonly answer: unknown } | { readonly code: string; readonly status?: number; readonly also?: true } | 'cut' | 'hang'
 
 export interface HostileSqs {
   readonly options: { readonly endpoint: string; readonly region: string; readonly prefix: string; readonly credentials: typeof CREDENTIALS }
   /** May be changed while it runs. */
   readonly faults: Faults
+  /** How often each has happened. */
+  readonly faultCounts: ReadonlyMap<FaultName, number>
   readonly queues: ReadonlyMap<string, HostileQueue>
   readonly requests: readonly SeenRequest[]
   countOf(...actions: string[]): number
@@ -52,7 +54,7 @@ const POLL_CHECK_MS = 10
 
 export async function startHostileSqs({ seed = 1, faults: given = {}, timeScale = 1 }: HostileOptions = {}): Promise<HostileSqs> {
   const faults: Faults = { ...NO_FAULTS, ...given }
-  const chance = createChance(seed)
+  const chance = createChance(seed, faults)
   const queues = new Map<string, HostileQueue>()
   const deletedAt = new Map<string, number>()
   const requests: SeenRequest[] = []
@@ -97,16 +99,17 @@ export async function startHostileSqs({ seed = 1, faults: given = {}, timeScale 
     const [script] = index === -1 ? [] : scripts.splice(index, 1)
     if (script !== undefined) {
       if (script.what === 'cut') return undefined
+      if (script.what === 'hang') return new Promise(() => undefined)
       if ('answer' in script.what) return script.what.answer
       if (script.what.also === true) await run(input, context)
       throw new SqsFault(script.what.code, 'As the test says.', script.what.status ?? 400)
     }
-    if (chance.happens(faults.cutConnection)) return undefined
-    if (chance.happens(faults.throttle)) throw new SqsFault('ThrottlingException', 'Rate exceeded.', 400)
-    if (chance.happens(faults.serverError)) throw new SqsFault('InternalError', 'We encountered an internal error. Please try again.', 500)
+    if (chance.happens('cutConnection')) return undefined
+    if (chance.happens('throttle')) throw new SqsFault('ThrottlingException', 'Rate exceeded.', 400)
+    if (chance.happens('serverError')) throw new SqsFault('InternalError', 'We encountered an internal error. Please try again.', 500)
     const answer = action === 'ReceiveMessage' ? await poll(run, input, response) : await run(input, context)
     // A receive whose answer is lost is a message that is hidden for its visibility timeout.
-    if (chance.happens(faults.lostAnswer)) throw new SqsFault('ServiceUnavailable', 'Service is unavailable.', 503)
+    if (chance.happens('lostAnswer')) throw new SqsFault('ServiceUnavailable', 'Service is unavailable.', 503)
     return answer
   }
 
@@ -124,6 +127,7 @@ export async function startHostileSqs({ seed = 1, faults: given = {}, timeScale 
   return {
     options: { endpoint, region: REGION, prefix: 'test', credentials: CREDENTIALS },
     faults,
+    faultCounts: chance.counts,
     queues,
     requests,
     countOf: (...actions) => requests.filter(({ action }) => actions.length === 0 || actions.includes(action)).length,

@@ -36,6 +36,8 @@ export const OURS = Object.freeze({
   backoffMaxMs: 2_000,
   /** How long a long poll may overrun before its connection counts as dead. */
   pollGraceMs: 5_000,
+  /** How long a receive waits for a long poll that must be bringing what this process has just sent. */
+  ownMessageMs: 250,
   /** After a long poll that failed. */
   pollBackoffFirstMs: 500,
   pollBackoffMaxMs: 20_000,

@@ -16,8 +16,8 @@ import { LIMITS, OURS } from './limits.js'
 export interface Interest {
   /** Whether the queue is watched: its places are known, and long polls go on where a short one ends. */
   isWatched(queue: string): boolean
-  /** Whether a long poll waits there now. */
-  isPolled(place: RankPlace): boolean
+  /** Whether a long poll waits there. One that must be bringing what this process has sent is waited for. */
+  isPolled(place: RankPlace): Promise<boolean>
   /** A receive has found something, or nothing, there. */
   found(place: RankPlace, some: boolean): void
 }
@@ -104,7 +104,7 @@ export function createReceive({ calls, directory, held, interest, visibilityMs, 
     if (!interest.isWatched(queue)) await directory.discover()
     for (const place of directory.placesOf(queue)) {
       if (held.bufferedCount(queue) >= max) break
-      if (interest.isPolled(place)) continue
+      if (await interest.isPolled(place)) continue
       try {
         await fill(place, max, overAsk)
       } catch (error) {

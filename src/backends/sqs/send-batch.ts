@@ -12,6 +12,8 @@ export interface SendParts {
   readonly config: SqsConfig
   readonly calls: Calls
   readonly directory: Directory
+  /** Something is stored there. */
+  readonly onSent: (place: RankPlace) => void
 }
 
 /** A message on its way, and where its answer goes. */
@@ -25,7 +27,7 @@ export interface Parcel {
 export type Answers = (KerjaError | null)[]
 type SendBatch = (rank: Rank, parcels: readonly Parcel[], answers: Answers, deadline: number) => Promise<void>
 
-export function createSendBatch({ config, calls, directory }: SendParts): SendBatch {
+export function createSendBatch({ config, calls, directory, onSent }: SendParts): SendBatch {
   const entryOf = ({ message, body }: Parcel, position: number): SendMessageBatchRequestEntry => ({
     Id: String(position),
     MessageBody: body,
@@ -41,6 +43,7 @@ export function createSendBatch({ config, calls, directory }: SendParts): SendBa
     const { Successful = [], Failed = [] } = await calls.run(what, (sqs, options) => sqs.sendMessageBatch(input, options))
     // Silence about an entry is no promise: it goes again.
     const again = new Map(parcels.map((parcel) => [parcel, coded('passes', what, 'the answer does not speak of this message')]))
+    if (Successful.length > 0) onSent(place)
     for (const { Id } of Successful) {
       const parcel = parcels[Number(Id)] as Parcel
       answers[parcel.index] = null

@@ -13,8 +13,9 @@ import { escapeForSqs } from './text.js'
 
 type Send = (messages: readonly OutgoingMessage[]) => Promise<Answers>
 
-export function createSend({ config, calls, directory }: SendParts): Send {
-  const sendBatch = createSendBatch({ config, calls, directory })
+export function createSend(parts: SendParts): Send {
+  const { config, directory } = parts
+  const sendBatch = createSendBatch(parts)
 
   async function sendTo(rank: Rank, parcels: readonly Parcel[], answers: Answers): Promise<void> {
     const deadline = performance.now() + config.callTimeoutMs

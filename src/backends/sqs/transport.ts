@@ -27,7 +27,7 @@ export function createTransport(config: SqsConfig): Transport {
   const directory = createDirectory({ config, calls, onFound: (place) => watch.noticed(place) })
   const held = createHeld({ calls, visibilityMs, now })
   const watch: Watch = createWatch({ calls, directory, held, visibilityMs, now })
-  const send = createSend({ config, calls, directory })
+  const send = createSend({ config, calls, directory, onSent: (place) => watch.sent(place) })
   const receive = createReceive({ calls, directory, held, interest: watch, visibilityMs, now })
   const { acknowledge, setAside } = createAcknowledge({ config, calls, directory, held })
 

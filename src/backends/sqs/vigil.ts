@@ -9,8 +9,10 @@ import { LIMITS, OURS } from './limits.js'
 export interface Vigil {
   readonly place: RankPlace
   state: 'polling' | 'warm'
-  /** A request is out. */
-  polled: boolean
+  /** While a request is out: resolves when it is over. */
+  polling: Promise<void> | null
+  /** This process has sent something there meanwhile, so the request must be bringing it, or somebody else's does. */
+  isExpecting: boolean
   /** Ends its rest. */
   wake: () => void
 }
@@ -27,7 +29,7 @@ export interface VigilParts {
   readonly signal: AbortSignal
 }
 
-export const createVigil = (place: RankPlace): Vigil => ({ place, state: 'polling', polled: false, wake: () => undefined })
+export const createVigil = (place: RankPlace): Vigil => ({ place, state: 'polling', polling: null, isExpecting: false, wake: () => undefined })
 
 /** Whether something came. */
 async function poll(vigil: Vigil, { calls, held, visibilityMs, now, signal }: VigilParts): Promise<boolean> {
@@ -40,7 +42,10 @@ async function poll(vigil: Vigil, { calls, held, visibilityMs, now, signal }: Vi
   }
   const limits = { timeoutMs: LIMITS.pollSecondsMax * 1_000 + OURS.pollGraceMs, signal }
   const askedAt = now()
-  vigil.polled = true
+  let over = (): void => undefined
+  vigil.polling = new Promise((resolve) => {
+    over = resolve
+  })
   try {
     const what = `ReceiveMessage (long poll) from ${place.name}`
     const { Messages = [] } = await calls.once(what, limits, (sqs, options) => sqs.receiveMessage(input, options))
@@ -48,7 +53,9 @@ async function poll(vigil: Vigil, { calls, held, visibilityMs, now, signal }: Vi
     held.add(place, Messages, Math.max(askedAt, now() - OURS.pollGraceMs))
     return Messages.length > 0
   } finally {
-    vigil.polled = false
+    vigil.polling = null
+    vigil.isExpecting = false
+    over()
   }
 }
 
@@ -91,4 +98,14 @@ export function restFor(ms: number | undefined, onRest: (wake: () => void) => vo
       resolve()
     })
   })
+}
+
+/** Until it is over, or `ms` are. */
+export async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let wake = (): void => undefined
+  const rest = restFor(ms, (end) => {
+    wake = end
+  })
+  await Promise.race([promise, rest])
+  wake()
 }

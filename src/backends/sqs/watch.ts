@@ -9,23 +9,51 @@
  * So nothing is asked while workers are full, and an idle one costs three requests a minute for each priority that was ever used, and three more for
  * the whole process, which ask whether there are new ones. A crash leaves what a poll was bringing hidden until its visibility ends.
  */
+import { DEFAULTS } from '../../core/options.js'
+import { rankOf } from '../../core/state.js'
 import type { RankPlace } from './directory.js'
 import { OURS } from './limits.js'
 import type { Interest } from './receive.js'
-import { createVigil, keepVigil, restFor, type Vigil, type VigilParts } from './vigil.js'
+import { createVigil, keepVigil, restFor, type Vigil, type VigilParts, within } from './vigil.js'
 
 export interface Watch extends Interest {
   watch(queues: readonly string[], onArrival: () => void): () => void
   /** A place has become known. */
   noticed(place: RankPlace): void
+  /** This process has sent something there. */
+  sent(place: RankPlace): void
   close(): Promise<void>
 }
 
+const USUAL = rankOf(DEFAULTS.job.priority)
+
 export type WatchParts = Omit<VigilParts, 'isWanted' | 'onArrival' | 'signal'>
+
+interface Watchers {
+  /** Returns the way to remove it. */
+  add(queues: readonly string[], onArrival: () => void): () => void
+  queues(): ReadonlySet<string>
+  tell(queue: string): void
+}
+
+function createWatchers(): Watchers {
+  const watchers = new Set<{ readonly queues: readonly string[]; readonly onArrival: () => void }>()
+  return {
+    add(queues, onArrival) {
+      const watcher = { queues: [...queues], onArrival }
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
+    queues: () => new Set([...watchers].flatMap(({ queues }) => queues)),
+    tell(queue) {
+      for (const { queues, onArrival } of [...watchers]) if (queues.includes(queue)) onArrival()
+    },
+  }
+}
 
 export function createWatch(given: WatchParts): Watch {
   const { directory } = given
-  const watchers = new Set<{ readonly queues: readonly string[]; readonly onArrival: () => void }>()
+  const watchers = createWatchers()
   const vigils = new Map<string, Vigil>()
   const loops = new Set<Promise<void>>()
   const closing = new AbortController()
@@ -34,12 +62,8 @@ export function createWatch(given: WatchParts): Watch {
   let discovering = false
   let wakeDiscovery = (): void => undefined
 
-  const onArrival = (queue: string): void => {
-    for (const watcher of [...watchers]) if (watcher.queues.includes(queue)) watcher.onArrival()
-  }
-  const wantsQueue = (queue: string): boolean => !closing.signal.aborted && [...watchers].some(({ queues }) => queues.includes(queue))
-
-  const parts: VigilParts = { ...given, isWanted: wantsQueue, onArrival, signal: closing.signal }
+  const wantsQueue = (queue: string): boolean => !closing.signal.aborted && watchers.queues().has(queue)
+  const parts: VigilParts = { ...given, isWanted: wantsQueue, onArrival: watchers.tell, signal: closing.signal }
 
   function begin(place: RankPlace): void {
     if (vigils.has(place.name) || !wantsQueue(place.queue)) return
@@ -53,12 +77,19 @@ export function createWatch(given: WatchParts): Watch {
     void loop.finally(() => loops.delete(loop))
   }
 
+  /**
+   * The priority that most jobs have is polled from the start, so that the first of them is not seen late. Whoever may not create it, or is told not
+   * to, finds it like all others.
+   */
+  const makeUsual = (queue: string): Promise<unknown> => directory.placeFor({ queue, rank: USUAL }).catch(() => undefined)
+
   /** Looks for places that somebody else has created, as long as anything is watched. */
   async function discover(): Promise<void> {
     discovering = true
-    while (watchers.size > 0 && !closing.signal.aborted) {
-      const queues = [...watchers].flatMap((watcher) => watcher.queues)
+    while (watchers.queues().size > 0 && !closing.signal.aborted) {
+      const queues = [...watchers.queues()]
       try {
+        await Promise.all(queues.filter((queue) => !covered.has(queue)).map(makeUsual))
         await directory.discover()
         for (const queue of queues.filter(wantsQueue)) {
           covered.add(queue)
@@ -85,7 +116,17 @@ export function createWatch(given: WatchParts): Watch {
 
   return {
     isWatched: (queue) => covered.has(queue),
-    isPolled: ({ name }) => vigils.get(name)?.polled === true,
+    async isPolled({ name }) {
+      const vigil = vigils.get(name)
+      if (vigil === undefined || vigil.polling === null) return false
+      if (vigil.isExpecting) await within(vigil.polling, OURS.ownMessageMs)
+      vigil.isExpecting = false
+      return true
+    },
+    sent({ name }) {
+      const vigil = vigils.get(name)
+      if (vigil !== undefined && vigil.polling !== null) vigil.isExpecting = true
+    },
     found({ name }, some) {
       const vigil = vigils.get(name)
       if (vigil === undefined || some) return
@@ -94,15 +135,14 @@ export function createWatch(given: WatchParts): Watch {
     },
     noticed: begin,
     watch(queues, onArrival) {
-      const watcher = { queues: [...queues], onArrival }
-      watchers.add(watcher)
-      beginAll(watcher.queues)
+      const remove = watchers.add(queues, onArrival)
+      beginAll(queues)
       return () => {
-        watchers.delete(watcher)
-        for (const queue of watcher.queues) if (!wantsQueue(queue)) covered.delete(queue)
+        remove()
+        for (const queue of queues) if (!wantsQueue(queue)) covered.delete(queue)
         // A poll that is out is not ended, since a message may be on its way by it: what it brings is given back.
         for (const vigil of vigils.values()) if (vigil.state === 'warm') vigil.wake()
-        if (watchers.size === 0) wakeDiscovery()
+        if (watchers.queues().size === 0) wakeDiscovery()
       }
     },
     async close() {
