@@ -9,6 +9,7 @@ export const ERROR_CODES = Object.freeze({
   OPTION_INVALID: 'An option has a value outside its type or range.',
   BACKEND_REQUIRED: 'No backend was named where one must be (production).',
   BACKEND_UNKNOWN: 'The backend URL has a scheme Kerja does not know.',
+  STATE_REQUIRED: 'The backend is a broker, and no state was named.',
   BACKEND_UNAVAILABLE: 'The backend cannot be reached or written to now.',
   BACKEND_CLOSED: 'The backend or the Kerja instance was closed.',
   UNSUPPORTED: 'The backend cannot do this; its capabilities say so.',
@@ -20,6 +21,7 @@ export const ERROR_CODES = Object.freeze({
   STORE_READ_ONLY: 'The store file or its folder cannot be written.',
   STORE_NETWORK_FILESYSTEM: 'The store file lies on a network filesystem, where SQLite WAL loses data.',
   STORE_DENIED: 'The database user lacks a right that Kerja needs.',
+  STORE_MISMATCH: 'Something that Kerja needs in the backend was made there, but otherwise than Kerja needs it.',
   STORE_VERSION: 'The store was migrated by a newer version of Kerja.',
   VALUE_REFUSED: 'The store cannot hold a value of this call.',
   TRANSACTION_INVALID: 'The value given as `tx` is not an open transaction on the backend’s own database.',
@@ -199,6 +201,7 @@ export function isKerjaError(error: unknown, code?: KerjaErrorCode): error is Ke
 const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Object.freeze({
   BACKEND_REQUIRED: 'stays',
   BACKEND_UNKNOWN: 'stays',
+  STATE_REQUIRED: 'stays',
   BACKEND_UNAVAILABLE: 'passes',
   BACKEND_CLOSED: 'stays',
   DRIVER_MISSING: 'stays',
@@ -209,6 +212,7 @@ const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Obje
   STORE_READ_ONLY: 'stays',
   STORE_NETWORK_FILESYSTEM: 'stays',
   STORE_DENIED: 'stays',
+  STORE_MISMATCH: 'stays',
   STORE_VERSION: 'stays',
 })
 

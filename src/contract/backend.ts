@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Capabilities } from './capabilities.js'
 import type { Coordination } from './coordination.js'
-import type { ClaimedJob, LeaseRef, NewJob, PushResult, Settlement, SettleResult } from './job.js'
+import type { ClaimedJob, LeaseRef, NewJob, PushOutcome, PushResult, Settlement, SettleResult } from './job.js'
 import type { Ledger } from './ledger.js'
 import type { Transfer } from './transfer.js'
 
@@ -26,8 +26,19 @@ export interface Backend {
   open(): Promise<void>
   /** Lets running calls end and frees everything. Idempotent, never throws, resolves even when the store is gone. */
   close(): Promise<void>
+  /** Of a backend that keeps jobs in more than one place: which, and whether each answers now. Never rejects. Absent elsewhere. */
+  readonly places?: () => Promise<readonly BackendPlace[]>
   /** The statements a migration would run, without running them; empty when current. `apply` runs them. */
   migrate(options: { readonly apply: boolean }): Promise<readonly MigrationStep[]>
+}
+
+export interface BackendPlace {
+  /** `broker`: where plain jobs wait. `state`: where all else is. */
+  readonly name: 'broker' | 'state'
+  /** Secrets masked. */
+  readonly location: string
+  /** Why it does not answer; null when it does. */
+  readonly error: unknown
 }
 
 export interface MigrationStep {
@@ -44,7 +55,7 @@ export interface Queue {
    * @throws {BACKEND_UNAVAILABLE} {STORE_…} when none could be stored
    * @throws {UNSUPPORTED} with `tx`, where `capabilities.transactions` is false
    */
-  push(jobs: readonly NewJob[], options?: { readonly tx?: unknown }): Promise<readonly PushResult[]>
+  push(jobs: readonly NewJob[], options?: { readonly tx?: unknown }): Promise<readonly PushOutcome[]>
   /**
    * From this many jobs on a push is worth making before the rest of the turn's jobs are there: what a turn pushes in parts still shares one commit,
    * and the store writes the first while the caller prepares the last. Absent where one call with all of them is best.
