@@ -12,6 +12,8 @@ export interface Transport {
   readonly location: string
   /** The largest body that it carries, in bytes of UTF-8. */
   readonly bodyBytesMax: number
+  /** How long after its receipt a message may come again, in ms: for so long at least the state remembers its job. */
+  readonly redeliveryMs: number
   /** Connects. Idempotent; concurrent calls share one opening, and a call after a failed one tries again. @throws {BACKEND_UNAVAILABLE} */
   open(): Promise<void>
   /** Lets running calls end and frees everything; what was received and not acknowledged comes again. Idempotent, never throws, ends although the broker is gone. */

@@ -13,6 +13,8 @@ const CAPABILITY_NAMES: readonly CapabilityName[] = [
   'ledger',
   'coordination',
   'transfer',
+  'knownAtOnce',
+  'retentionMsMin',
   'fencing',
   'deathCheck',
 ]
