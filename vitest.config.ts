@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['test/support/seed.ts'],
-    globalSetup: ['test/support/postgres-setup.ts'],
+    globalSetup: ['test/support/postgres-setup.ts', 'test/support/rabbitmq-setup.ts'],
     // Tests in test/ import the package by its own name and so run what is shipped: dist/.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -20,6 +20,7 @@ export const ERROR_CODES = Object.freeze({
   STORE_READ_ONLY: 'The store file or its folder cannot be written.',
   STORE_NETWORK_FILESYSTEM: 'The store file lies on a network filesystem, where SQLite WAL loses data.',
   STORE_DENIED: 'The database user lacks a right that Kerja needs.',
+  STORE_MISMATCH: 'Something that Kerja needs in the backend was made there, but otherwise than Kerja needs it.',
   STORE_VERSION: 'The store was migrated by a newer version of Kerja.',
   VALUE_REFUSED: 'The store cannot hold a value of this call.',
   TRANSACTION_INVALID: 'The value given as `tx` is not an open transaction on the backend’s own database.',
@@ -209,6 +210,7 @@ const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Obje
   STORE_READ_ONLY: 'stays',
   STORE_NETWORK_FILESYSTEM: 'stays',
   STORE_DENIED: 'stays',
+  STORE_MISMATCH: 'stays',
   STORE_VERSION: 'stays',
 })
 
