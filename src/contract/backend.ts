@@ -50,6 +50,7 @@ export interface Queue {
    * and the store writes the first while the caller prepares the last. Absent where one call with all of them is best.
    */
   readonly pushPartJobs?: number
+  /** `push` at once, for stores whose transactions are synchronous. Absent elsewhere. */
   readonly pushSync?: (jobs: readonly NewJob[], options: { readonly tx: unknown }) => readonly PushResult[]
   /** Takes up to `limit` due jobs under leases: most urgent first, then oldest run time. Jobs past `startBy` or `giveUpAt` are ended instead. Never waits for work to arrive. A worker that is unknown or was declared dead gets nothing. */
   claim(request: ClaimRequest): Promise<ClaimResult>
