@@ -6,7 +6,7 @@
  */
 import type { Backend } from '../../contract/backend.js'
 import type { AcceptResult, CarriedJob } from '../../contract/transfer.js'
-import { isFailure, isolate } from './isolate.js'
+import { type Failure, isFailure, isolate } from './isolate.js'
 import { dueJobOf, readMessage } from './message.js'
 import type { Notices } from './notices.js'
 import type { Reach } from './reach.js'
@@ -85,13 +85,16 @@ export function createCheckOut({ transport, reach, state, recent, stateClock, no
     const answers = await isolate(batch, (some) => state.transfer.accept(some.map(({ job }) => job)))
     const stored: IncomingMessage[] = []
     const fresh: CarriedJob[] = []
-    batch.forEach(({ message, job }, index) => {
-      const answer = answers[index] as AcceptResult | { readonly status: 'error'; readonly error: unknown }
-      if (isFailure(answer)) return setAside(message, answer.error instanceof Error ? answer.error.message : `${answer.error}`)
+    for (const [index, { message, job }] of batch.entries()) {
+      const answer = answers[index] as AcceptResult | Failure
+      if (isFailure(answer)) {
+        setAside(message, `the state refuses it: ${answer.error instanceof Error ? answer.error.message : answer.error}`)
+        continue
+      }
       stored.push(message)
       recent.arrived(job.jobId)
       if (answer.status === 'accepted') fresh.push(job)
-    })
+    }
     // Not waited for: whatever is lost of it comes again and merges.
     if (stored.length > 0) void track(ending, transport.acknowledge(stored))
     return fresh

@@ -15,8 +15,8 @@ export interface GateParts {
 export interface Gate {
   /** Those of them that are open. @throws what the state fails with */
   open(queues: Iterable<string>): Promise<readonly string[]>
-  /** Jobs of the queue went into the state that whoever fetched them cannot run. */
-  noteHeld(queue: string, count: number): void
+  /** A job of the queue went into the state that whoever fetched it cannot run. */
+  noteHeld(queue: string): void
   /** What is known of the queue may be wrong: ask before the next answer. */
   doubt(queue: string): void
 }
@@ -77,8 +77,8 @@ export function createGate({ ledger, heldMax, notices, monotonicNow }: GateParts
       else if (old.length > 0) void ask(names).catch(() => undefined)
       return names.filter((queue) => !factOf(queue).isPaused && !factOf(queue).isFull)
     },
-    noteHeld(queue, count) {
-      factOf(queue).heldCount += count
+    noteHeld(queue) {
+      factOf(queue).heldCount += 1
     },
     doubt(queue) {
       factOf(queue).askedAtMs = Number.NEGATIVE_INFINITY
