@@ -19,7 +19,9 @@ export function readMessage(message: IncomingMessage): Envelope | { readonly rea
 }
 
 /** The same, with all that the message says. */
-export function readEnvelope({ body }: Pick<IncomingMessage, 'body'>): { readonly envelope: Envelope; readonly value: object } | { readonly reason: string } {
+export function readEnvelope({
+  body,
+}: Pick<IncomingMessage, 'body'>): { readonly envelope: Envelope; readonly value: object } | { readonly reason: string } {
   let value: { readonly kerja?: unknown } | null
   try {
     value = JSON.parse(body)

@@ -61,6 +61,7 @@ export function createTransport(config: TransportConfig, random: () => number): 
     name: 'rabbitmq',
     location,
     bodyBytesMax: BODY_BYTES_MAX,
+    redeliveryMs: 0,
     open: () => calls.run(async () => void (await sending.open())),
     close() {
       closing ??= close()

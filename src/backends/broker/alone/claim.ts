@@ -97,7 +97,12 @@ function judge(parcel: Parcel, request: ClaimRequest, { now, suspects, notices, 
   const at = now()
   const job = readJob(parcel, at)
   const aside = (asideReason: string): Verdict => {
-    notices.warn('a message was set aside', { broker: location, queue, reason: asideReason, jobId: 'envelope' in job ? job.envelope.job.id : undefined })
+    notices.warn('a message was set aside', {
+      broker: location,
+      queue,
+      reason: asideReason,
+      jobId: 'envelope' in job ? job.envelope.job.id : undefined,
+    })
     return { ending: { number, send: [], asideReason } }
   }
   const sendOn = (of: LoneJob, delayMs: number): Verdict => {

@@ -2,7 +2,7 @@
 import type { BeatResult } from '../../../contract/backend.js'
 import { PRIORITIES, type PriorityRank } from '../../../core/state.js'
 import { KerjaError } from '../../../errors.js'
-import type { Carrier, Claim, Ending, EndResult, Parcel, ReceiveRequest } from './carrier.js'
+import type { Carrier, Claim, Ending, EndResult, Parcel, Received, ReceiveRequest } from './carrier.js'
 import type { LoneMessage, LoneTransport } from './lone-transport.js'
 
 export interface Holder extends Carrier {
@@ -41,32 +41,6 @@ export function createHolder(transport: LoneTransport): Holder {
     if (entry === undefined || transport.isHeld(entry.message)) return entry
     forget(number)
     return undefined
-  }
-
-  async function receive({ queues, limit }: ReceiveRequest) {
-    const parcels: Parcel[] = []
-    const room = new Map(queues)
-    let isExhausted = true
-    try {
-      for (const rank of RANKS) {
-        for (const [queue] of queues) {
-          const max = Math.min(limit - parcels.length, room.get(queue) ?? 0)
-          if (max <= 0) {
-            isExhausted = false
-            continue
-          }
-          const messages = await transport.receive(queue, max, rank)
-          if (messages.length === max) isExhausted = false
-          room.set(queue, (room.get(queue) ?? 0) - messages.length)
-          parcels.push(...messages.map(take))
-        }
-      }
-    } catch (error) {
-      // What came already is not kept back for it; the next call meets it again.
-      if (parcels.length === 0) throw error
-      isExhausted = false
-    }
-    return { parcels, isExhausted }
   }
 
   function holdOne(claim: Claim): boolean {
@@ -121,7 +95,7 @@ export function createHolder(transport: LoneTransport): Holder {
       await transport.close()
     },
     send: (messages) => transport.send(messages),
-    receive,
+    receive: (request) => receiveBy(request, async (queue, max, rank) => (await transport.receive(queue, max, rank)).map(take)),
     hold: async (claims) => claims.map(holdOne),
     end,
     watch: (queues, onArrival) => transport.watch(queues, onArrival),
@@ -134,6 +108,32 @@ export function createHolder(transport: LoneTransport): Holder {
     },
   }
   return holder
+}
+
+/** The most urgent first over all queues. */
+async function receiveBy(
+  { queues, limit }: ReceiveRequest,
+  receive: (queue: string, max: number, rank: PriorityRank) => Promise<readonly Parcel[]>,
+): Promise<Received> {
+  const parcels: Parcel[] = []
+  const room = new Map(queues)
+  let isExhausted = true
+  try {
+    for (const rank of RANKS) {
+      for (const [queue] of queues) {
+        const max = Math.min(limit - parcels.length, room.get(queue) ?? 0)
+        const some = max <= 0 ? [] : await receive(queue, max, rank)
+        if (some.length === max || max <= 0) isExhausted = false
+        room.set(queue, (room.get(queue) ?? 0) - some.length)
+        parcels.push(...some)
+      }
+    }
+  } catch (error) {
+    // What came already is not kept back for it; the next call meets it again.
+    if (parcels.length === 0) throw error
+    isExhausted = false
+  }
+  return { parcels, isExhausted }
 }
 
 const notAside = (location: string): KerjaError =>

@@ -2,10 +2,10 @@
  * A job as a broker alone carries it: the envelope that brokers with a state carry too, and beside it, once somebody has claimed the job, `past`:
  * how often, and how it went. So a retry, which is a new message, goes on with the count.
  */
-import { type Envelope, carriedOf } from '../../../contract/envelope.js'
+import { carriedOf, type Envelope } from '../../../contract/envelope.js'
 import type { ClaimedJob, NewJob } from '../../../contract/job.js'
-import { decideLapse } from '../../../core/retry.js'
 import { DEFAULTS } from '../../../core/options.js'
+import { decideLapse } from '../../../core/retry.js'
 import { SUSPECT_CRASH_COUNT } from '../../../core/state.js'
 import { isPlain, messageOf, readEnvelope } from '../message.js'
 import type { Parcel } from './carrier.js'
@@ -62,7 +62,11 @@ interface Lost {
 }
 
 /** Each delivery that was lost is a claim whose process died: what a store would have decided then is decided now. */
-function countLost({ maxAttempts }: NewJob, before: Past, { lostCount, giveUpAt, now }: Lost): { readonly past: Past; readonly failed: string | null } {
+function countLost(
+  { maxAttempts }: NewJob,
+  before: Past,
+  { lostCount, giveUpAt, now }: Lost,
+): { readonly past: Past; readonly failed: string | null } {
   let past = before
   for (let left = lostCount; left > 0; left--) {
     const { token, attempt, crashCount } = past
