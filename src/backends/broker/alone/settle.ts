@@ -4,7 +4,8 @@
  */
 import type { Queue } from '../../../contract/backend.js'
 import type { JobFailure, LeaseRef, Settlement, SettleResult } from '../../../contract/job.js'
-import type { Carrier, Ending } from './carrier.js'
+import type { KerjaError } from '../../../errors.js'
+import type { Carrier, Ending, EndResult } from './carrier.js'
 import { type LoneJob, nextMessage, type Past } from './lone-job.js'
 import type { DelayedMessage } from './lone-transport.js'
 import type { Sending } from './push.js'
@@ -25,9 +26,9 @@ export interface Settling {
 
 export function createSettling(parts: SettleParts): Settling {
   const { carrier, unsupported } = parts
-  /** By the number of the message. */
+  /** By the number of the message; one that is being ended is none. */
   const claims = new Map<number, LoneJob>()
-  /** Of calls that failed for others of their settlements: the answer for when these are asked again. */
+  /** Settlements of a call that failed for others of them: the answer for when they are asked again. */
   const answered = new Map<string, SettleResult>()
 
   /** A claim whose answer was lost on the way is given back by whoever knows its job and its token only. */
@@ -38,41 +39,64 @@ export function createSettling(parts: SettleParts): Settling {
     return isMeant(job) ? job : undefined
   }
 
+  /** @throws {UNSUPPORTED} a job of a completion is one that the broker cannot keep; nothing has been done then */
+  function plan(settlements: readonly Settlement[]): (Planned | SettleResult)[] {
+    const seen = new Set<LoneJob>()
+    return settlements.map((settlement) => {
+      const job = find(settlement.lease)
+      // Of two settlements of one claim the first counts.
+      if (job === undefined || seen.has(job)) return answered.get(keyOf(settlement.lease)) ?? 'lost'
+      seen.add(job)
+      return { job, ending: endingOf(settlement, job, parts) }
+    })
+  }
+
+  /** What became of each. One that failed is a claim still. */
+  async function endAll(planned: readonly Planned[]): Promise<Map<Planned, SettleResult | KerjaError>> {
+    const results = new Map<Planned, SettleResult | KerjaError>()
+    const left = new Set(planned)
+    for (const { job } of planned) claims.delete(job.parcel.number)
+    try {
+      const ends = planned.length === 0 ? [] : await carrier.end(planned.map(({ ending }) => ending))
+      planned.forEach((one, index) => {
+        const end = ends[index] as EndResult
+        results.set(one, end === 'ended' ? 'settled' : end)
+        if (typeof end === 'string') left.delete(one)
+      })
+      return results
+    } finally {
+      for (const { job } of left) claims.set(job.parcel.number, job)
+    }
+  }
+
   return {
     claimed(jobs) {
       for (const job of jobs) claims.set(job.parcel.number, job)
     },
     async settle(settlements, options) {
       if (options?.tx !== undefined) throw unsupported('join a transaction')
-      const endings: Ending[] = []
-      const seen = new Set<number>()
-      const planned = settlements.map((settlement): SettleResult | number => {
-        const job = find(settlement.lease)
-        // Of two settlements of one claim the first counts.
-        if (job === undefined || seen.has(job.parcel.number)) return answered.get(keyOf(settlement.lease)) ?? 'lost'
-        seen.add(job.parcel.number)
-        return endings.push(endingOf(settlement, job, parts)) - 1
-      })
-      const ends = endings.length === 0 ? [] : await carrier.end(endings)
-      const results = planned.map((place) => (typeof place === 'string' ? place : resultOf(ends[place])))
-      for (const [index, end] of ends.entries()) if (typeof end === 'string') claims.delete((endings[index] as Ending).number)
-      const failure = results.find((result) => typeof result !== 'string')
-      for (const [index, { lease }] of settlements.entries()) {
+      const planned = plan(settlements)
+      const ends = await endAll(planned.filter((one) => typeof one === 'object'))
+      const results = planned.map((one) => (typeof one === 'object' ? (ends.get(one) as SettleResult | KerjaError) : one))
+      const failure = results.find((result) => typeof result === 'object')
+      settlements.forEach(({ lease }, index) => {
         const result = results[index]
-        if (failure !== undefined && typeof result === 'string') answered.set(keyOf(lease), result)
-        else answered.delete(keyOf(lease))
-      }
+        if (failure === undefined) answered.delete(keyOf(lease))
+        else if (typeof result === 'string') answered.set(keyOf(lease), result)
+      })
       if (failure !== undefined) throw failure
-      return results as readonly SettleResult[]
+      return results as SettleResult[]
     },
   }
 }
 
-const keyOf = ({ jobId, token }: LeaseRef): string => `${jobId} ${token}`
-const resultOf = (end: Awaited<ReturnType<Carrier['end']>>[number] | undefined): SettleResult | Error =>
-  end === 'ended' ? 'settled' : typeof end === 'object' ? end : 'lost'
+interface Planned {
+  readonly job: LoneJob
+  readonly ending: Ending
+}
 
-/** @throws {UNSUPPORTED} a job of a completion is one that the broker cannot promise */
+const keyOf = ({ jobId, token }: LeaseRef): string => `${jobId} ${token}`
+
 function endingOf(settlement: Settlement, job: LoneJob, { sending, now }: SettleParts): Ending {
   const { number } = job.parcel
   const { token, attempt, crashCount, runAt } = job.past
