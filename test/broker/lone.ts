@@ -117,9 +117,9 @@ export function createLoneBroker(clock: StoreClock): LoneBroker {
             watchers.delete(watcher)
           }
         },
-        async depth(queue) {
+        async depth(queue, rank) {
           check()
-          return broker.count(queue)
+          return messages.filter((message) => message.queue === queue && (rank === undefined || message.rank === rank)).length
         },
       }
     },

@@ -3,6 +3,7 @@
  * number. Whoever claims it says so by `hold`, until when, and for which worker; `end` is how it leaves.
  */
 import type { HeartbeatSource } from '../../../contract/backend.js'
+import type { PriorityRank } from '../../../core/state.js'
 import type { KerjaError } from '../../../errors.js'
 import type { DelayedMessage } from './lone-transport.js'
 
@@ -20,8 +21,8 @@ export interface Carrier {
   /** Sends what follows a message, waits until that is stored, and only then lets it go. */
   end(endings: readonly Ending[]): Promise<readonly EndResult[]>
   watch(queues: readonly string[], onArrival: () => void): () => void
-  /** @throws {BACKEND_UNAVAILABLE} */
-  depth(queue: string): Promise<number>
+  /** How many messages of this priority wait there. @throws {BACKEND_UNAVAILABLE} */
+  depth(queue: string, rank: PriorityRank): Promise<number>
   readonly heartbeat: HeartbeatSource
 }
 
@@ -29,6 +30,8 @@ export interface ReceiveRequest {
   /** The most of each. */
   readonly queues: readonly (readonly [name: string, max: number])[]
   readonly limit: number
+  /** Most urgent first. */
+  readonly ranks: readonly PriorityRank[]
 }
 
 export interface Received {

@@ -4,9 +4,10 @@
  */
 import type { ClaimRequest, ClaimResult, Queue } from '../../../contract/backend.js'
 import type { ClaimedJob } from '../../../contract/job.js'
+import { PRIORITIES, type PriorityRank } from '../../../core/state.js'
 import type { Notices } from '../notices.js'
 import type { Carrier, Ending, Parcel } from './carrier.js'
-import { claimedOf, isSuspect, type LoneJob, nextMessage, readJob, suspectsOf } from './lone-job.js'
+import { claimedOf, isSuspect, type LoneJob, nextMessage, readJob, SUSPECTS_RANK, suspectsOf } from './lone-job.js'
 import type { SuspectWatch } from './suspects.js'
 
 export interface ClaimParts {
@@ -24,6 +25,8 @@ const MESSAGES_MAX = 1_000
 /** A job that this worker cannot run comes back after as long as it has waited already, within these: soon while a deployment is under way, seldom after it. */
 const STRANGE_MS_MIN = 1_000
 const STRANGE_MS_MAX = 300_000
+const RANKS = [...PRIORITIES.keys()] as readonly PriorityRank[]
+const ONE_SUSPECT = Object.freeze({ limit: 1, ranks: [SUSPECTS_RANK] })
 const NOTHING: ClaimResult = Object.freeze({ jobs: [], nextDueInMs: null, suspectsWait: false })
 
 /** What becomes of a received message. */
@@ -65,7 +68,7 @@ export function createClaim(parts: ClaimParts): Queue['claim'] {
     while (failure === null && !isExhausted && lookedCount < MESSAGES_MAX && taken.length < limit && room.size > 0) {
       const queues = [...room].map(([name, own]) => [alone ? suspectsOf(name) : name, own] as const)
       try {
-        const received = await carrier.receive({ queues, limit: alone ? 1 : limit - taken.length })
+        const received = await carrier.receive({ queues, ...(alone ? ONE_SUSPECT : { limit: limit - taken.length, ranks: RANKS }) })
         isExhausted = received.isExhausted
         lookedCount += received.parcels.length
         const verdicts = received.parcels.map((parcel) => judge(parcel, request, parts))

@@ -1,6 +1,6 @@
 /** A carrier over a transport of the same thread: it numbers what is held, ends what is settled, and gives back what was held for too long. */
 import type { BeatResult } from '../../../contract/backend.js'
-import { PRIORITIES, type PriorityRank } from '../../../core/state.js'
+import type { PriorityRank } from '../../../core/state.js'
 import { KerjaError } from '../../../errors.js'
 import type { Carrier, Claim, Ending, EndResult, Parcel, Received, ReceiveRequest } from './carrier.js'
 import type { LoneMessage, LoneTransport } from './lone-transport.js'
@@ -18,7 +18,6 @@ interface Held {
 
 /** `setTimeout` waits no longer; no broker holds a message that long either. */
 const TIMER_MS_MAX = 2 ** 31 - 1
-const RANKS = [...PRIORITIES.keys()] as readonly PriorityRank[]
 
 export function createHolder(transport: LoneTransport): Holder {
   const held = new Map<number, Held>()
@@ -99,7 +98,7 @@ export function createHolder(transport: LoneTransport): Holder {
     hold: async (claims) => claims.map(holdOne),
     end,
     watch: (queues, onArrival) => transport.watch(queues, onArrival),
-    depth: (queue) => transport.depth(queue),
+    depth: (queue, rank) => transport.depth(queue, rank),
     heartbeat: { kind: 'inline', open: (workerId) => ({ beat: () => holder.beat(workerId), close: () => undefined }) },
     beat(workerId) {
       const claims = [...held.keys()].flatMap((number) => find(number)?.claim ?? [])
@@ -112,14 +111,14 @@ export function createHolder(transport: LoneTransport): Holder {
 
 /** The most urgent first over all queues. */
 async function receiveBy(
-  { queues, limit }: ReceiveRequest,
+  { queues, limit, ranks }: ReceiveRequest,
   receive: (queue: string, max: number, rank: PriorityRank) => Promise<readonly Parcel[]>,
 ): Promise<Received> {
   const parcels: Parcel[] = []
   const room = new Map(queues)
   let isExhausted = true
   try {
-    for (const rank of RANKS) {
+    for (const rank of ranks) {
       for (const [queue] of queues) {
         const max = Math.min(limit - parcels.length, room.get(queue) ?? 0)
         const some = max <= 0 ? [] : await receive(queue, max, rank)

@@ -6,7 +6,7 @@ import { carriedOf, type Envelope } from '../../../contract/envelope.js'
 import type { ClaimedJob, NewJob } from '../../../contract/job.js'
 import { DEFAULTS } from '../../../core/options.js'
 import { decideLapse } from '../../../core/retry.js'
-import { SUSPECT_CRASH_COUNT } from '../../../core/state.js'
+import { type PriorityRank, SUSPECT_CRASH_COUNT } from '../../../core/state.js'
 import { isPlain, messageOf, readEnvelope } from '../message.js'
 import type { Parcel } from './carrier.js'
 import type { DelayedMessage } from './lone-transport.js'
@@ -83,12 +83,14 @@ export const isSuspect = ({ past }: LoneJob): boolean => past.crashCount >= SUSP
 
 /** No Kerja queue has such a name. Suspects wait apart, so that a claim for them finds them and others are not held up. */
 export const suspectsOf = (queue: string): string => `${queue}!suspects`
+/** Few as they are, they wait in one line. */
+export const SUSPECTS_RANK: PriorityRank = 2
 
 /** The message that takes the place of the one which brought the job. */
 export function nextMessage({ envelope, past: before }: LoneJob, delayMs: number, past: Past = before): DelayedMessage {
   const message = messageOf(envelope.job, envelope.at, past.token === 0 ? {} : { past })
-  const isApart = past.crashCount >= SUSPECT_CRASH_COUNT
-  return { ...message, queue: isApart ? suspectsOf(message.queue) : message.queue, delayMs }
+  if (past.crashCount < SUSPECT_CRASH_COUNT) return { ...message, delayMs }
+  return { ...message, queue: suspectsOf(message.queue), priority: SUSPECTS_RANK, delayMs }
 }
 
 /** As a worker gets it, its attempt begun. */

@@ -11,6 +11,8 @@ export interface LoneTransport extends Transport {
   send(messages: readonly DelayedMessage[]): Promise<readonly (KerjaError | null)[]>
   /** As of a transport, of one priority. What it brings is handed out: nothing is kept here that nobody asked for. */
   receive(queue: string, max: number, rank?: PriorityRank): Promise<readonly LoneMessage[]>
+  /** As of a transport, of one priority. */
+  depth(queue: string, rank?: PriorityRank): Promise<number>
   /** Whether it is the receiver's still: false once acknowledged, set aside or given back, and when the broker has taken it away. */
   isHeld(message: IncomingMessage): boolean
   /** Comes again at once, as one more delivery. Never rejects. */

@@ -1,6 +1,6 @@
 /** Whether suspects wait, asked of the broker now and then: they are few, and workers need not know at once. */
 import type { Carrier } from './carrier.js'
-import { suspectsOf } from './lone-job.js'
+import { SUSPECTS_RANK, suspectsOf } from './lone-job.js'
 
 export interface SuspectWatch {
   /** Of these queues. `afresh`: a claim has just looked for them. */
@@ -20,7 +20,7 @@ export function createSuspectWatch({ depth }: Pick<Carrier, 'depth'>, monotonicN
     const atMs = monotonicNow()
     if (!afresh && before !== undefined && atMs - before.atMs < LOOK_MS) return before.some
     try {
-      known.set(queue, { some: (await depth(suspectsOf(queue))) > 0, atMs })
+      known.set(queue, { some: (await depth(suspectsOf(queue), SUSPECTS_RANK)) > 0, atMs })
     } catch {
       // The broker is away, which the next receive meets and says; what was claimed before goes out.
     }
