@@ -36,7 +36,9 @@ describe('messages', () => {
     const first = await by.claim({ limit: 1 })
     // Bounded: it says that there may be more, and is asked again at once.
     expect([first.jobs.length, first.nextDueInMs]).toEqual([0, 0])
-    expect(await by.take({ limit: 1 })).toEqual(idsOf(pushed))
+    const taken: string[] = []
+    for (let count = 0; count < 3; count += 1) taken.push(...(await by.take({ limit: 1 })))
+    expect(taken).toEqual(idsOf(pushed))
     expect(broker.aside).toHaveLength(2_500)
   })
 

@@ -20,11 +20,15 @@ export interface ClaimParts {
 
 /** While the state has plenty, one job in so many comes from the broker. */
 const SHARE = 4
+/** Of one claim: whatever is left then is for the next. */
+const ROUNDS_MAX = 5
 const NOTHING: Fetched = Object.freeze({ runnable: [], others: [], isExhausted: false })
 
 interface Round extends ClaimResult {
   /** The broker has no more for this request. */
   readonly isExhausted: boolean
+  /** Nothing came of what was fetched: it may not run, or others were faster. */
+  readonly isFruitless: boolean
 }
 
 export function createClaim({ queue, checkOut, gate, stateClock }: ClaimParts): Queue['claim'] {
@@ -50,7 +54,7 @@ export function createClaim({ queue, checkOut, gate, stateClock }: ClaimParts): 
     const fetched = wanted <= 0 ? NOTHING : await checkOut.during(() => fetch(checkOut, asked))
     const result = await queue.claim(request)
     learn(result, fetched)
-    return { ...result, isExhausted: fetched.isExhausted }
+    return { ...result, isExhausted: fetched.isExhausted, isFruitless: fetched !== NOTHING && result.jobs.length === 0 }
   }
 
   return async (request) => {
@@ -60,10 +64,14 @@ export function createClaim({ queue, checkOut, gate, stateClock }: ClaimParts): 
     await checkOut.storeKept()
     const [open] = await Promise.all([gate.open(served), stateClock.refresh()])
     // One more than it can take, so that the state knows whether more is left.
-    const first = await round(request, open, hasPlenty ? Math.ceil(limit / SHARE) : limit + 1 - waiting.size)
-    if (first.isExhausted || first.jobs.length === limit) return answerOf(request, [first])
-    const second = await round(lessOf(request, first), open, limit + 1 - first.jobs.length)
-    return answerOf(request, [first, second])
+    const rounds = [await round(request, open, hasPlenty ? Math.ceil(limit / SHARE) : limit + 1 - waiting.size)]
+    for (let left = request; rounds.length < ROUNDS_MAX; ) {
+      const last = rounds.at(-1) as Round
+      left = lessOf(left, last)
+      if (last.isExhausted || last.isFruitless || left.limit === 0) break
+      rounds.push(await round(left, open, left.limit + 1))
+    }
+    return answerOf(request, rounds)
   }
 }
 

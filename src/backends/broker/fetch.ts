@@ -12,6 +12,9 @@ export interface Fetched {
   readonly isExhausted: boolean
 }
 
+/** A short answer of so many may have been cut short by what the broker hands out before it hears of the first: it is asked again. */
+const CUT_MIN = 100
+
 /** Messages that one claim looks through: some may be jobs that this worker cannot run. */
 const MESSAGES_MAX = 1_000
 /** And so many at a time at most, while it finds none that it can run. */
@@ -35,7 +38,7 @@ export async function fetch(
   const isRunnable = createFilter(request, now)
   const received: Received[] = []
   let lines = open.map((name): Line => ({ name, most: (request.queues.get(name) ?? 0) + 1, foundCount: 0, fruitlessCount: 0 }))
-  let [foundCount, lookedCount] = [0, 0]
+  let [foundCount, lookedCount, isCut] = [0, 0, false]
 
   async function ask(line: Line): Promise<'more' | 'enough'> {
     const fitting = Math.min(wanted - foundCount, line.most - line.foundCount)
@@ -49,6 +52,7 @@ export async function fetch(
     line.fruitlessCount = runnableCount > 0 ? 0 : line.fruitlessCount + 1
     // A short answer is all there is, but for one with nothing to run: behind it may be what can be.
     const isShort = answer.count === 0 || (answer.count < max && runnableCount > 0)
+    isCut ||= answer.count < max && answer.count >= CUT_MIN
     return isShort || line.foundCount >= line.most ? 'enough' : 'more'
   }
 
@@ -60,7 +64,7 @@ export async function fetch(
   return {
     runnable: fresh.filter(isRunnable),
     others: fresh.filter((job) => !isRunnable(job)),
-    isExhausted: lines.length === 0,
+    isExhausted: lines.length === 0 && !isCut,
   }
 }
 

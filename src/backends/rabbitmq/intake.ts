@@ -1,7 +1,7 @@
 /**
  * One of Kerja's queues as it is received: its priorities are queues of their own at the broker, and the most urgent comes first.
  *
- * It subscribes at the first call and ends the subscriptions when nobody has received for a while, so that a process whose slots are full, or whose
+ * It subscribes at the first call and ends the subscriptions when what it holds is not received for a while, so that a process whose slots are full, or whose
  * queue is paused, does not sit on messages that others could have.
  */
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
@@ -19,8 +19,8 @@ export interface Intake {
   stop(): Promise<void>
 }
 
-/** Without a call for this long, subscriptions end. */
-const IDLE_MS = 10_000
+/** What nobody has taken for this long, others may have: the subscriptions end. */
+const IDLE_MS = 250
 /** How long a message may be on its way that the broker must hand to us: after an acknowledgement it first writes that down. */
 const ARRIVAL_MS = 20
 const ARRIVAL_ROUNDS_MAX = 5
@@ -56,8 +56,8 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
   }
 
   function rest(): void {
-    // Acknowledgements of what was taken are still to come, and would be void.
-    if (sum((consumer) => consumer.takenCount) > 0) idle?.refresh()
+    // While nothing is held, messages may arrive that somebody here waits for. Acknowledgements of what was taken are still to come, and would be void.
+    if (bufferedCount() === 0 || sum((consumer) => consumer.takenCount) > 0) idle?.refresh()
     else void stop()
   }
 
