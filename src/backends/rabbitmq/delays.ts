@@ -4,11 +4,10 @@
  * rungs in a row: whoever receives what is not due yet sends it on.
  */
 import type { Connection } from './connection.js'
-import { faultOf } from './faults.js'
-import { within } from './within.js'
+import { faultOf, unavailable } from './faults.js'
 import type { TransportConfig } from './options.js'
-import { unavailable } from './faults.js'
 import { VERSION } from './topology.js'
+import { within } from './within.js'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -19,7 +18,7 @@ export interface Rung {
   readonly ms: number
 }
 
-const RUNGS: readonly Rung[] = Object.entries({
+export const RUNGS: readonly Rung[] = Object.entries({
   '1s': SECOND,
   '5s': 5 * SECOND,
   '15s': 15 * SECOND,

@@ -6,13 +6,13 @@ import type { PriorityRank } from '../../../core/state.js'
 import type { KerjaError } from '../../../errors.js'
 import type { IncomingMessage, OutgoingMessage, Transport } from '../transport.js'
 
-export interface LoneTransport extends Transport {
+export interface LoneTransport extends Omit<Transport, 'send' | 'receive' | 'depth'> {
   /** As of a transport. With `delayMs` the message is out of sight for a while: at most that long where the broker can wait so long, else as long as it can. */
   send(messages: readonly DelayedMessage[]): Promise<readonly (KerjaError | null)[]>
   /** As of a transport, of one priority. What it brings is handed out: nothing is kept here that nobody asked for. */
-  receive(queue: string, max: number, rank?: PriorityRank): Promise<readonly LoneMessage[]>
+  receive(queue: string, max: number, rank: PriorityRank): Promise<readonly LoneMessage[]>
   /** As of a transport, of one priority. */
-  depth(queue: string, rank?: PriorityRank): Promise<number>
+  depth(queue: string, rank: PriorityRank): Promise<number>
   /** Whether it is the receiver's still: false once acknowledged, set aside or given back, and when the broker has taken it away. */
   isHeld(message: IncomingMessage): boolean
   /** Comes again at once, as one more delivery. Never rejects. */

@@ -36,7 +36,12 @@ export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorData }
   | { readonly type: 'arrival'; readonly id: number }
-  | { readonly type: 'notice'; readonly level: keyof Notices; readonly message: string; readonly facts: Readonly<Record<string, unknown>> | undefined }
+  | {
+      readonly type: 'notice'
+      readonly level: keyof Notices
+      readonly message: string
+      readonly facts: Readonly<Record<string, unknown>> | undefined
+    }
 
 if (parentPort === null) throw new Error('kerja: backends/broker/alone/thread.js runs only as a worker thread')
 const port: MessagePort = parentPort
