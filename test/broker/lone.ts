@@ -126,3 +126,8 @@ export function createLoneBroker(clock: StoreClock): LoneBroker {
   }
   return broker
 }
+
+/** The suite moves its clock, not the broker's: each wait is of the shortest rung, and what is not due then waits on. */
+export function impatient(transport: LoneTransport): LoneTransport {
+  return { ...transport, send: (messages) => transport.send(messages.map((message) => ({ ...message, delayMs: Math.min(message.delayMs, 1) }))) }
+}

@@ -6,16 +6,11 @@ import { runBackendConformance } from 'kerja/testing/conformance'
 import { afterAll, describe, it } from 'vitest'
 import { aloneBackend, capabilitiesOf } from '../../dist/backends/broker/alone/backend.js'
 import { createHolder } from '../../dist/backends/broker/alone/holder.js'
-import type { LoneTransport } from '../../dist/backends/broker/alone/lone-transport.js'
 import { rabbitmqFacts } from '../../dist/backends/rabbitmq/alone.js'
 import { openTransport } from '../../dist/backends/rabbitmq/lone-module.js'
+import { impatient } from '../broker/lone.js'
 import { rabbitmqUrl } from '../support/rabbitmq.js'
 import { removeAlone } from '../support/rabbitmq-alone.js'
-
-/** The suite moves its clock, not the broker's: each wait is of the shortest rung, and what is not due then waits on. */
-function impatient(transport: LoneTransport): LoneTransport {
-  return { ...transport, send: (messages) => transport.send(messages.map((message) => ({ ...message, delayMs: Math.min(message.delayMs, 1) }))) }
-}
 
 const facts = rabbitmqFacts('the tests’ RabbitMQ')
 const report = runBackendConformance({
