@@ -1,4 +1,4 @@
-/** What every worker does beside its jobs: rescue, schedules, expiry, retention. */
+/** What every worker does beside its jobs: rescue, schedules, expiry, retention. Nothing of it where processes cannot agree, and there is nothing to look after. */
 import type { Backend } from '../contract/backend.js'
 import type { Handler } from '../define/definition.js'
 import { createDutyRunner, type DutyRunner } from '../maintenance/duty.js'
@@ -16,7 +16,8 @@ export interface WorkerDutiesOptions {
   readonly onTrouble: (error: unknown) => void
 }
 
-export function createWorkerDuties({ backend, handlers, workerId, parts, onTrouble }: WorkerDutiesOptions): DutyRunner {
+export function createWorkerDuties({ backend, handlers, workerId, parts, onTrouble }: WorkerDutiesOptions): DutyRunner | undefined {
+  if (!backend.capabilities.coordination) return undefined
   const { events, logger, toTickJob } = parts
   const { queue, ledger, coordination } = backend
   const backoffOf = (kind: string) => handlers.get(kind)?.job.options.backoff

@@ -1,7 +1,10 @@
 /** Collects progress and log lines of running jobs and writes them now and then, fenced. The last progress wins; lines are capped. */
+
+import type { Backend } from '../contract/backend.js'
 import type { LeaseRef, LogLine } from '../contract/job.js'
 import type { Ledger, LedgerWrite } from '../contract/ledger.js'
 import { DEFAULTS } from '../core/options.js'
+import type { Logger } from '../observe/logger.js'
 
 export interface Recorder {
   progress(lease: LeaseRef, fraction: number, message: string | null): void
@@ -70,6 +73,17 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
     flush,
     has: (jobId) => pending.has(jobId),
+  }
+}
+
+/** Where they are written. A backend with no record of jobs has no place for them: that is said once, and they are dropped. */
+export function recordOf({ name, capabilities, ledger }: Backend, logger: Pick<Logger, 'warn'>): Ledger['record'] {
+  if (capabilities.ledger) return (writes, limits) => ledger.record(writes, limits)
+  let isSaid = false
+  return async (writes) => {
+    if (!isSaid) logger.warn('progress and log lines of jobs need a state to be kept in; they are dropped', { backend: name })
+    isSaid = true
+    return writes.map(() => 'recorded')
   }
 }
 

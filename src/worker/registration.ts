@@ -1,29 +1,33 @@
-/** What a worker tells the store of itself when it starts, and what it checks before that. */
+/** What a worker tells the store of itself when it starts and when it leaves, and what it checks before that. A store that keeps no such record is told nothing. */
 import { hostname } from 'node:os'
 import type { Backend, ClaimKind } from '../contract/backend.js'
 import type { WorkerRegistration } from '../contract/coordination.js'
 import { DEFAULTS } from '../core/options.js'
 import type { Handler } from '../define/definition.js'
-import { KerjaError } from '../errors.js'
+import { KerjaError, UnsupportedError } from '../errors.js'
 import { VERSION } from '../version.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 
-/** @throws {UNSUPPORTED} when a handler's timeout is over the backend's limit */
-export function checkTimeouts({ name, capabilities }: Backend, handlers: ReadonlyMap<string, Handler>): void {
+/** @throws {UNSUPPORTED} the backend keeps no schedules, or a handler's timeout is over its limit */
+export function refuseUnable({ name, capabilities }: Backend, { handlers, schedules }: ResolvedWorkerOptions): void {
   const { leaseMsMax } = capabilities
+  const [schedule] = schedules
+  if (schedule !== undefined && !capabilities.coordination)
+    throw new UnsupportedError(name, `keep the schedule '${schedule.name}'`, 'Give it a state, or declare no schedules.')
   if (leaseMsMax === null) return
   for (const { job } of handlers.values()) {
     const { timeoutMs } = job.options
     if (timeoutMs !== null && timeoutMs <= leaseMsMax) continue
     throw new KerjaError(
       'UNSUPPORTED',
-      `Job kind '${job.kind}' may run ${timeoutMs ?? 'for ever'} ms, but one run on ${name} lasts at most ${leaseMsMax} ms. Lower its timeout.`,
+      `Job kind '${job.kind}' may run ${timeoutMs === null ? 'for ever' : `${timeoutMs} ms`}, but one run on ${name} lasts at most ${leaseMsMax} ms. Lower its timeout, or give ${name} a state: then runs have no limit.`,
+      { details: { kind: job.kind, timeoutMs, leaseMsMax } },
     )
   }
 }
 
-export const registrationOf = (id: string, { handlers, queues, concurrency, name, schedules }: ResolvedWorkerOptions): WorkerRegistration => ({
+const registrationOf = (id: string, { handlers, queues, concurrency, name, schedules }: ResolvedWorkerOptions): WorkerRegistration => ({
   id,
   name: name ?? hostname(),
   host: hostname(),
@@ -36,6 +40,14 @@ export const registrationOf = (id: string, { handlers, queues, concurrency, name
   leaseMs: DEFAULTS.worker.leaseMs,
 })
 
+export async function register({ capabilities, coordination }: Backend, id: string, options: ResolvedWorkerOptions): Promise<void> {
+  if (capabilities.coordination) await coordination.registerWorker(registrationOf(id, options))
+}
+
+export async function deregister({ capabilities, coordination }: Backend, id: string): Promise<void> {
+  if (capabilities.coordination) await coordination.deregisterWorker(id)
+}
+
 /** What it asks for. */
 export const claimKindsOf = (handlers: ReadonlyMap<string, Handler>): ClaimKind[] =>
   [...handlers.values()].map(({ job: { kind, version, options } }) => ({
@@ -45,7 +57,12 @@ export const claimKindsOf = (handlers: ReadonlyMap<string, Handler>): ClaimKind[
   }))
 
 /** Stores the declared schedules, and removes those that a former version of this worker declared. */
-export async function declareSchedules({ coordination }: Backend, { schedules, handlers }: ResolvedWorkerOptions, parts: WorkerParts): Promise<void> {
+export async function declareSchedules(
+  { capabilities, coordination }: Backend,
+  { schedules, handlers }: ResolvedWorkerOptions,
+  parts: WorkerParts,
+): Promise<void> {
+  if (!capabilities.coordination) return
   // First ticks are looked for from the store's time, by which they will be judged.
   const { now } = await coordination.dueSchedules({ limit: 1 })
   const definitions = await Promise.all(schedules.map((declaration) => parts.toScheduleDefinition(declaration, now)))

@@ -4,6 +4,7 @@
  *
  * States: calm → draining → calm. `restUntilMs` keeps a worker that tried from trying again at once.
  */
+import type { Backend } from '../contract/backend.js'
 import { DEFAULTS } from '../core/options.js'
 
 export interface Suspects {
@@ -17,6 +18,15 @@ export interface Suspects {
   refused(): void
   /** The suspect ended. */
   ended(): void
+}
+
+/** In the absence of anybody to grant it, as many as a store grants at most: one in four. */
+const DRAIN_SHARE = 0.25
+
+/** How the right to become empty is asked for. */
+export function askToDrainOf({ capabilities, coordination }: Backend, workerId: () => string, random: () => number): () => Promise<boolean> {
+  if (!capabilities.coordination) return async () => random() < DRAIN_SHARE
+  return () => coordination.lead({ role: 'suspects', workerId: workerId(), ttlMs: DEFAULTS.worker.suspectDrainMs })
 }
 
 export function createSuspects(options: {

@@ -19,11 +19,12 @@ import { Executor } from './executor.js'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.js'
 import type { WorkerParts } from './parts.js'
 import { Prefetch } from './prefetch.js'
-import { createRecorder, type Recorder } from './recorder.js'
-import { checkTimeouts, claimKindsOf, declareSchedules, registrationOf } from './registration.js'
+import { createRecorder, type Recorder, recordOf } from './recorder.js'
+import { claimKindsOf, declareSchedules, deregister, refuseUnable, register } from './registration.js'
 import { asUnwritable, createSettler, type Settler } from './settler.js'
 import { runUntilSignal } from './shutdown.js'
 import { createStrays, type Strays } from './strays.js'
+import { askToDrainOf } from './suspects.js'
 import { within } from './within.js'
 
 export type WorkerState = 'idle' | 'starting' | 'running' | 'draining' | 'stopped'
@@ -94,7 +95,7 @@ export class Worker {
 
   /**
    * Registers and begins to claim.
-   * @throws {WORKER_STATE} when started or stopped before · {UNSUPPORTED} when a handler's timeout is over the backend's limit · {BACKEND_UNAVAILABLE} {STORE_…}
+   * @throws {WORKER_STATE} when started or stopped before · {UNSUPPORTED} the backend keeps no schedules, or a handler's timeout is over its limit · {BACKEND_UNAVAILABLE} {STORE_…}
    */
   async start(): Promise<void> {
     if (this.#state !== 'idle')
@@ -107,7 +108,7 @@ export class Worker {
   async #start(): Promise<void> {
     try {
       this.#backend = await this.#parts.open()
-      checkTimeouts(this.#backend, this.#options.handlers)
+      refuseUnable(this.#backend, this.#options)
       this.#assemble()
       await this.#register()
       await declareSchedules(this.#backend, this.#options, this.#parts)
@@ -179,7 +180,7 @@ export class Worker {
     const limitMs = DEFAULTS.worker.abortGraceMs / 2
     // Together: beats must end even if a duty hangs, or a worker that is gone would keep its leases.
     await within(Promise.all([this.#duties?.stop(), this.#leases?.stop()]), limitMs)
-    if (this.#leases !== undefined) await within(this.#backend.coordination.deregisterWorker(this.#id), limitMs)
+    if (this.#leases !== undefined) await within(deregister(this.#backend, this.#id), limitMs)
   }
 
   #untilEmpty(limitMs: number): Promise<void> {
@@ -202,7 +203,7 @@ export class Worker {
       unwritable: (settlement, error) => asUnwritable(settlement, toJobFailure(error)),
     })
     this.#recorder = createRecorder({
-      record: (writes, limits) => ledger.record(writes, limits),
+      record: recordOf(this.#backend, logger),
       now: () => monotonicMs() + this.#storeAheadMs,
       onLost: (jobId, token) => this.#executor.lose(jobId, token, 'its progress was refused'),
       onTrouble,
@@ -255,7 +256,7 @@ export class Worker {
       allowance: () => this.#prefetch.allowance,
       random: Math.random,
       now: monotonicMs,
-      askToDrain: () => this.#backend.coordination.lead({ role: 'suspects', workerId: this.#id, ttlMs: DEFAULTS.worker.suspectDrainMs }),
+      askToDrain: askToDrainOf(this.#backend, () => this.#id, Math.random),
     })
   }
 
@@ -266,7 +267,7 @@ export class Worker {
   }
 
   async #register(): Promise<void> {
-    await this.#backend.coordination.registerWorker(registrationOf(this.#id, this.#options))
+    await register(this.#backend, this.#id, this.#options)
     this.#leases = createLeaseKeeper({
       source: this.#backend.queue.heartbeat,
       workerId: this.#id,

@@ -6,13 +6,22 @@ import type { IncomingMessage, OutgoingMessage } from './transport.js'
 
 const ENVELOPE_VERSION = 1
 
-export function messageOf(job: NewJob, at: number): OutgoingMessage {
+/** `further` is what somebody else than a reader with a state wants to know. */
+export function messageOf(job: NewJob, at: number, further: Readonly<Record<string, unknown>> = {}): OutgoingMessage {
   const { id, queue, priority, group } = job
-  return { id, queue, priority, group, body: JSON.stringify({ kerja: ENVELOPE_VERSION, at, job }) }
+  return { id, queue, priority, group, body: JSON.stringify({ kerja: ENVELOPE_VERSION, at, job, ...further }) }
 }
 
 /** The job of a message, or why there is none. */
-export function readMessage({ body }: IncomingMessage): Envelope | { readonly reason: string } {
+export function readMessage(message: IncomingMessage): Envelope | { readonly reason: string } {
+  const read = readEnvelope(message)
+  return 'envelope' in read ? read.envelope : read
+}
+
+/** The same, with all that the message says. */
+export function readEnvelope({
+  body,
+}: Pick<IncomingMessage, 'body'>): { readonly envelope: Envelope; readonly value: object } | { readonly reason: string } {
   let value: { readonly kerja?: unknown } | null
   try {
     value = JSON.parse(body)
@@ -22,7 +31,8 @@ export function readMessage({ body }: IncomingMessage): Envelope | { readonly re
   const version = typeof value === 'object' ? value?.kerja : undefined
   if (version === undefined) return { reason: 'it is no envelope of Kerja' }
   if (version !== ENVELOPE_VERSION) return { reason: `its envelope has version ${JSON.stringify(version)}, and this Kerja reads ${ENVELOPE_VERSION}` }
-  return envelopeOf(value) ?? { reason: 'its envelope is damaged' }
+  const envelope = envelopeOf(value)
+  return envelope === null ? { reason: 'its envelope is damaged' } : { envelope, value: value as object }
 }
 
 /** Whether a job may wait in a broker: it is due at once and stands for itself alone. */

@@ -2,7 +2,7 @@
 import type * as amqplib from 'amqplib'
 import { KerjaError } from '../../errors.js'
 
-export type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib'
+export type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage, GetMessage, Message } from 'amqplib'
 
 let loading: Promise<typeof amqplib> | undefined
 

@@ -8,6 +8,8 @@ import type { QueueDeclaration } from './topology.js'
 
 export interface Parcel {
   readonly to: QueueDeclaration
+  /** By which it goes there; left out, directly. */
+  readonly exchange?: string
   readonly messageId: string
   readonly content: Buffer
   readonly contentType: string
@@ -49,9 +51,9 @@ export async function openOutlet(connection: Connection): Promise<Outlet> {
     get isOver() {
       return isOver
     },
-    publish({ to, content, messageId, contentType, headers }, tell) {
+    publish({ to, exchange = '', content, messageId, contentType, headers }, tell) {
       const properties = { persistent: true, mandatory: true, messageId, contentType, headers, appId: 'kerja' }
-      channel.publish('', to.name, content, properties, (error: Error | null) => {
+      channel.publish(exchange, to.name, content, properties, (error: Error | null) => {
         const cameBack = wasReturned(messageId)
         tell(error ?? (cameBack ? 'returned' : 'stored'))
       })

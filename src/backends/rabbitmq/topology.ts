@@ -13,7 +13,7 @@ export interface QueueDeclaration {
   readonly arguments: Readonly<Record<string, string | number>>
 }
 
-const VERSION = 'v1'
+export const VERSION = 'v1'
 /**
  * How often a message may come back before it is dead: high, since what Kerja hands back (a process that ended or was busy elsewhere) says
  * nothing against the message. Left out it would be 20 from RabbitMQ 4.0 on; no limit at all cannot be said to 3.10.

@@ -4,6 +4,7 @@ import { KerjaError } from '../../errors.js'
 import type { IncomingMessage, OutgoingMessage, Transport } from '../broker/transport.js'
 import { acknowledge } from './consumer.js'
 import { createDeclarer, readyCountOf } from './declarer.js'
+import type { Message } from './driver.js'
 import { closedError } from './faults.js'
 import { createIntake, type Intake } from './intake.js'
 import { createLink } from './link.js'
@@ -15,10 +16,10 @@ import { deadDeclarationOf, declarationOf } from './topology.js'
 import { atMost } from './within.js'
 
 /** What RabbitMQ 4 takes when it is not told otherwise (`max_message_size`); 3.x takes more. */
-const BODY_BYTES_MAX = 16 * 1024 * 1024
-const CLOSE_MS_MAX = 5_000
+export const BODY_BYTES_MAX = 16 * 1024 * 1024
+export const CLOSE_MS_MAX = 5_000
 /** Whose acknowledgement was lost comes again as soon as its connection has ended, and is received with the next claim of its queue. */
-const REDELIVERY_MS = 86_400_000
+export const REDELIVERY_MS = 86_400_000
 
 export function createTransport(config: TransportConfig, random: () => number): Transport {
   const { location, prefix } = config
@@ -42,7 +43,7 @@ export function createTransport(config: TransportConfig, random: () => number): 
 
   async function setAside(message: IncomingMessage, reason: string): Promise<void> {
     const delivery = message.handle as Delivery
-    const [error] = await sender.send([deadParcelOf(delivery, reason, prefix)])
+    const [error] = await sender.send([deadParcelOf(delivery.message, reason, prefix)])
     if (error === null) acknowledge([delivery])
   }
 
@@ -88,10 +89,16 @@ export function createTransport(config: TransportConfig, random: () => number): 
 }
 
 /** The broker would end the channel for a message that is too large, and with it all others. */
-async function sendFitting(messages: readonly OutgoingMessage[], prefix: string, sender: Sender): Promise<(KerjaError | null)[]> {
-  const parcels = messages.map(({ id, queue, priority, body }): Parcel => {
+export async function sendFitting<Message extends OutgoingMessage>(
+  messages: readonly Message[],
+  prefix: string,
+  sender: Sender,
+  exchangeOf: (message: Message) => string = () => '',
+): Promise<(KerjaError | null)[]> {
+  const parcels = messages.map((message): Parcel => {
+    const { id, queue, priority, body } = message
     const to = declarationOf(prefix, queue, priority)
-    return { to, messageId: id, content: Buffer.from(body), contentType: 'application/json', headers: {} }
+    return { to, exchange: exchangeOf(message), messageId: id, content: Buffer.from(body), contentType: 'application/json', headers: {} }
   })
   const fits = ({ content }: Parcel): boolean => content.length <= BODY_BYTES_MAX
   const answers = (await sender.send(parcels.filter(fits))).values()
@@ -104,7 +111,11 @@ const tooLarge = ({ messageId: id, content: { length } }: Parcel): KerjaError =>
   })
 
 /** As it came, with why and whence. */
-function deadParcelOf({ message: { content, properties, fields } }: Delivery, reason: string, prefix: string): Parcel {
+export function deadParcelOf(
+  { content, properties, fields }: Pick<Message, 'content' | 'properties' | 'fields'>,
+  reason: string,
+  prefix: string,
+): Parcel {
   return {
     to: deadDeclarationOf(prefix),
     messageId: String(properties.messageId ?? ''),
@@ -115,7 +126,7 @@ function deadParcelOf({ message: { content, properties, fields } }: Delivery, re
 }
 
 /** What runs, and the end of it. */
-function createCalls(toClosedError: () => KerjaError) {
+export function createCalls(toClosedError: () => KerjaError) {
   const running = new Set<Promise<unknown>>()
   let isEnded = false
   return {

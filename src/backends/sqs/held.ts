@@ -10,6 +10,7 @@
  * expire while they wait hands out what others already run). After a crash all of it comes again within `visibilityTimeout`, and merges by job id.
  */
 import type { Message } from '@aws-sdk/client-sqs'
+import type { PriorityRank } from '../../core/state.js'
 import type { IncomingMessage } from '../broker/transport.js'
 import { type Calls, chunksOf } from './calls.js'
 import type { RankPlace } from './directory.js'
@@ -28,30 +29,46 @@ export interface Held {
   visibleAt: number
   /** Monotonic: received, then handed out. */
   since: number
+  /** How often SQS has handed it out, roughly. */
+  receiveCount: number
 }
 
 export interface HeldMessages {
   /** Messages as SQS gave them, asked for at `askedAt`. How many of them wait here that did not before. */
   add(place: RankPlace, messages: readonly Message[], askedAt: number): number
-  /** Up to `max` buffered ones, most urgent first, then oldest. */
-  take(queue: string, max: number): IncomingMessage[]
-  /** Of this queue. */
-  bufferedCount(queue: string): number
+  /** Up to `max` buffered ones, most urgent first, then oldest; of one priority where it is given. */
+  take(queue: string, max: number, rank?: PriorityRank): Taken[]
+  /** Of this queue, and of one priority where it is given. */
+  bufferedCount(queue: string, rank?: PriorityRank): number
+  /** Whether its receiver has it still. */
+  isOut(message: Held): boolean
+  /** SQS may hand them to somebody else at once. Never throws. */
+  giveBack(messages: readonly Held[]): Promise<void>
   /** They are about to be deleted. */
   remove(held: readonly Held[]): void
   /** Gives everything back, so that others have it at once. Never throws. */
   close(): Promise<void>
 }
 
+export interface Taken extends IncomingMessage {
+  readonly handle: Held
+}
+
 export interface HeldParts {
   readonly calls: Calls
   readonly visibilityMs: number
   readonly now: () => number
+  readonly holdMs: number
+  /** What becomes of those that nobody took. @default they are given back */
+  readonly unclaimed?: (messages: readonly Held[]) => Promise<void>
 }
+
+/** What is asked of SQS about a received message. */
+export const RECEIVED_ATTRIBUTES = Object.freeze(['ApproximateReceiveCount'] as const)
 
 const keyOf = (place: RankPlace, messageId: string): string => `${place.name} ${messageId}`
 
-export function createHeld({ calls, visibilityMs, now }: HeldParts): HeldMessages {
+export function createHeld({ calls, visibilityMs, now, holdMs, unclaimed }: HeldParts): HeldMessages {
   const held = new Map<string, Held>()
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
@@ -79,18 +96,21 @@ export function createHeld({ calls, visibilityMs, now }: HeldParts): HeldMessage
     await Promise.all(batchesOf(messages).map(change))
   }
 
+  const giveBack = (messages: readonly Held[]): Promise<void> => changeVisibility(messages, 0, OURS.giveBackMs)
+  const letGo = unclaimed ?? giveBack
+
   async function look(): Promise<void> {
     const at = now()
     const back: Held[] = []
     const extended: Held[] = []
     for (const message of held.values()) {
       if (message.state === 'buffered' && at - message.since >= OURS.bufferMs) back.push(message)
-      else if (message.state === 'out' && at - message.since >= OURS.holdMs) forget(message)
+      else if (message.state === 'out' && at - message.since >= holdMs) forget(message)
       else if (message.visibleAt - at <= visibilityMs / 2) extended.push(message)
     }
     back.forEach(forget)
     await Promise.all([
-      changeVisibility(back, 0, OURS.giveBackMs),
+      back.length > 0 && letGo(back),
       // Given up before the next half is over.
       changeVisibility(extended, Math.ceil(visibilityMs / 1_000), visibilityMs / 4),
     ])
@@ -111,24 +131,27 @@ export function createHeld({ calls, visibilityMs, now }: HeldParts): HeldMessage
     timer.unref()
   }
 
+  const bufferedOf = (queue: string, rank?: PriorityRank): Held[] =>
+    [...held.values()].filter(({ state, place }) => state === 'buffered' && place.queue === queue && (rank ?? place.rank) === place.rank)
+
   return {
     add(place, messages, askedAt) {
       let addedCount = 0
-      for (const { MessageId = '', ReceiptHandle = '', Body = '' } of messages) {
+      for (const { MessageId = '', ReceiptHandle = '', Body = '', Attributes } of messages) {
         const key = keyOf(place, MessageId)
         // One that is out comes again when its visibility has ended, or as a duplicate: it is handed out again, and either end deletes it.
         const known = held.get(key)
         if (known?.state !== 'buffered') addedCount++
-        const message: Held = known ?? { place, messageId: MessageId, body: Body, receipt: '', state: 'buffered', visibleAt: 0, since: 0 }
-        Object.assign(message, { receipt: ReceiptHandle, state: 'buffered', visibleAt: askedAt + visibilityMs, since: now() } satisfies Partial<Held>)
-        held.set(key, message)
+        const received = { receipt: ReceiptHandle, state: 'buffered', visibleAt: askedAt + visibilityMs, since: now() } as const
+        const receiveCount = Number(Attributes?.ApproximateReceiveCount ?? 1)
+        held.set(key, Object.assign(known ?? { place, messageId: MessageId, body: Body }, { ...received, receiveCount }))
       }
       if (held.size > 0) beginLooking()
       return addedCount
     },
-    take(queue, max) {
+    take(queue, max, rank) {
       const at = now()
-      const buffered = [...held.values()].filter(({ state, place }) => state === 'buffered' && place.queue === queue)
+      const buffered = bufferedOf(queue, rank)
       // Past its visibility it is somebody else's: the event loop stood still meanwhile.
       for (const message of buffered) if (message.visibleAt <= at) forget(message)
       const taken = buffered.filter(({ visibleAt }) => visibleAt > at).sort((one, other) => one.place.rank - other.place.rank)
@@ -138,14 +161,20 @@ export function createHeld({ calls, visibilityMs, now }: HeldParts): HeldMessage
         return { queue, body: message.body, handle: message }
       })
     },
-    bufferedCount: (queue) => [...held.values()].filter(({ state, place }) => state === 'buffered' && place.queue === queue).length,
+    bufferedCount: (queue, rank) => bufferedOf(queue, rank).length,
+    isOut: (message) => message.state === 'out' && message.visibleAt > now() && held.get(keyOf(message.place, message.messageId)) === message,
+    async giveBack(messages) {
+      messages.forEach(forget)
+      await giveBack(messages)
+    },
     remove: (messages) => messages.forEach(forget),
     async close() {
       clearInterval(timer)
       await looking
       const left = [...held.values()]
       held.clear()
-      await changeVisibility(left, 0, OURS.giveBackMs)
+      const buffered = left.filter(({ state }) => state === 'buffered')
+      await Promise.all([buffered.length > 0 && letGo(buffered), giveBack(left.filter(({ state }) => state === 'out'))])
     },
   }
 }

@@ -17,6 +17,8 @@ export const LIMITS = Object.freeze({
   visibilityMsMax: 43_200_000,
   /** API reference, CreateQueue, RedrivePolicy: the most receives before a message goes to the dead queue. Giving back counts as one, so: all of them. */
   receiveCountMax: 1_000,
+  /** API reference, SendMessageBatchRequestEntry: the longest delay of a message. */
+  delaySecondsMax: 900,
   /** API reference, ReceiveMessage: the longest poll. */
   pollSecondsMax: 20,
   /** API reference, ListQueues: names of one page. */

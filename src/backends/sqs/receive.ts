@@ -5,11 +5,11 @@
  * `emptyPollsMax` short polls in a row say it, or one if the long polls of a watch go on from there: a short poll asks only some of the servers of SQS.
  */
 
-import type { IncomingMessage } from '../broker/transport.js'
+import type { PriorityRank } from '../../core/state.js'
 import { type Calls, inParallel } from './calls.js'
 import type { Directory, RankPlace } from './directory.js'
 import { faultOf } from './faults.js'
-import type { HeldMessages } from './held.js'
+import { type HeldMessages, RECEIVED_ATTRIBUTES, type Taken } from './held.js'
 import { LIMITS, OURS } from './limits.js'
 
 /** What a watch knows and wants to know about a place. */
@@ -29,9 +29,11 @@ export interface ReceiveParts {
   readonly interest: Interest
   readonly visibilityMs: number
   readonly now: () => number
+  /** More than was asked for is fetched where the rest will be wanted in a moment. */
+  readonly isAhead: boolean
 }
 
-export function createReceive({ calls, directory, held, interest, visibilityMs, now }: ReceiveParts) {
+export function createReceive({ calls, directory, held, interest, visibilityMs, now, isAhead }: ReceiveParts) {
   /** When each queue was last asked for. */
   const lastAt = new Map<string, number>()
   /** Places whose last answer was a full one. */
@@ -43,6 +45,7 @@ export function createReceive({ calls, directory, held, interest, visibilityMs, 
       QueueUrl: place.url,
       MaxNumberOfMessages: count,
       WaitTimeSeconds: 0,
+      MessageSystemAttributeNames: [...RECEIVED_ATTRIBUTES],
       VisibilityTimeout: Math.ceil(visibilityMs / 1_000),
     }
     // Counted from the request on: SQS begins no earlier.
@@ -85,35 +88,38 @@ export function createReceive({ calls, directory, held, interest, visibilityMs, 
     return freshCount
   }
 
-  async function fill(place: RankPlace, max: number, overAsk: boolean): Promise<void> {
+  async function fill(place: RankPlace, missingNow: () => number, overAsk: boolean): Promise<void> {
     const emptyMax = interest.isWatched(place.queue) ? 1 : OURS.emptyPollsMax
     let emptyCount = 0
-    for (let missing = max - held.bufferedCount(place.queue); missing > 0 && emptyCount < emptyMax; missing = max - held.bufferedCount(place.queue)) {
+    for (let missing = missingNow(); missing > 0 && emptyCount < emptyMax; missing = missingNow()) {
       const freshCount = await askAtOnce(place, missing, overAsk)
       emptyCount = freshCount === 0 ? emptyCount + 1 : 0
     }
     interest.found(place, emptyCount === 0)
   }
 
-  return async (queue: string, max: number): Promise<readonly IncomingMessage[]> => {
+  /** Of one priority where it is given. */
+  return async (queue: string, max: number, rank?: PriorityRank): Promise<readonly Taken[]> => {
     if (max <= 0) return []
     const at = now()
-    const overAsk = at - (lastAt.get(queue) ?? Number.NEGATIVE_INFINITY) < OURS.bufferMs
+    const missingNow = (): number => max - held.bufferedCount(queue, rank)
+    const overAsk = isAhead && at - (lastAt.get(queue) ?? Number.NEGATIVE_INFINITY) < OURS.bufferMs
     lastAt.set(queue, at)
-    if (held.bufferedCount(queue) >= max) return held.take(queue, max)
+    if (missingNow() <= 0) return held.take(queue, max, rank)
     if (!interest.isWatched(queue)) await directory.discover()
     for (const place of directory.placesOf(queue)) {
-      if (held.bufferedCount(queue) >= max) break
+      if (missingNow() <= 0) break
+      if ((rank ?? place.rank) !== place.rank) continue
       if (await interest.isPolled(place)) continue
       try {
-        await fill(place, max, overAsk)
+        await fill(place, missingNow, overAsk)
       } catch (error) {
         const fault = faultOf(error)
         if (fault === 'no-queue') directory.forget(place)
         // A queue that was deleted is an empty one. What is there already is not kept back for a failure further on.
-        if (fault !== 'no-queue' && held.bufferedCount(queue) === 0) throw error
+        if (fault !== 'no-queue' && missingNow() === max) throw error
       }
     }
-    return held.take(queue, max)
+    return held.take(queue, max, rank)
   }
 }

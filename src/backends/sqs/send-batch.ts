@@ -5,6 +5,7 @@ import type { OutgoingMessage } from '../broker/transport.js'
 import { type Calls, pause } from './calls.js'
 import type { Directory, RankPlace } from './directory.js'
 import { coded, faultOf, faultOfEntry } from './faults.js'
+import { LIMITS } from './limits.js'
 import { groupIdOf, type Rank } from './names.js'
 import type { SqsConfig } from './options.js'
 
@@ -19,7 +20,7 @@ export interface SendParts {
 /** A message on its way, and where its answer goes. */
 export interface Parcel {
   readonly index: number
-  readonly message: OutgoingMessage
+  readonly message: OutgoingMessage & { readonly delayMs?: number }
   readonly body: string
   readonly bytes: number
 }
@@ -31,6 +32,7 @@ export function createSendBatch({ config, calls, directory, onSent }: SendParts)
   const entryOf = ({ message, body }: Parcel, position: number): SendMessageBatchRequestEntry => ({
     Id: String(position),
     MessageBody: body,
+    ...(isDelayed(message) && { DelaySeconds: Math.min(Math.ceil(message.delayMs / 1_000), LIMITS.delaySecondsMax) }),
     ...(config.fifo && { MessageDeduplicationId: message.id, MessageGroupId: groupIdOf(message.group ?? message.id) }),
     // On a standard queue it makes the queue fair between groups: SQS Developer Guide, «Amazon SQS fair queues».
     ...(!config.fifo && message.group !== null && { MessageGroupId: groupIdOf(message.group) }),
@@ -43,7 +45,7 @@ export function createSendBatch({ config, calls, directory, onSent }: SendParts)
     const { Successful = [], Failed = [] } = await calls.run(what, (sqs, options) => sqs.sendMessageBatch(input, options))
     // Silence about an entry is no promise: it goes again.
     const again = new Map(parcels.map((parcel) => [parcel, coded('passes', what, 'the answer does not speak of this message')]))
-    if (Successful.length > 0) onSent(place)
+    if (Successful.some(({ Id }) => !isDelayed((parcels[Number(Id)] as Parcel).message))) onSent(place)
     for (const { Id } of Successful) {
       const parcel = parcels[Number(Id)] as Parcel
       answers[parcel.index] = null
@@ -99,6 +101,8 @@ export function createSendBatch({ config, calls, directory, onSent }: SendParts)
 
   return sendBatch
 }
+
+const isDelayed = (message: Parcel['message']): message is OutgoingMessage & { readonly delayMs: number } => (message.delayMs ?? 0) > 0
 
 export const asKerjaError = (error: unknown, { queue }: Rank): KerjaError =>
   isKerjaError(error) ? error : coded('passes', `Sending to ${queue}`, String(error), error)

@@ -1,20 +1,35 @@
 /** The parts over one client of the AWS SDK, opened at first use. */
 import type { SQS } from '@aws-sdk/client-sqs'
+import type { PriorityRank } from '../../core/state.js'
 import { KerjaError } from '../../errors.js'
-import type { Transport } from '../broker/transport.js'
+import type { IncomingMessage, OutgoingMessage, Transport } from '../broker/transport.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createCalls } from './calls.js'
 import { createDirectory } from './directory.js'
 import { createClient } from './driver.js'
 import { faultOf } from './faults.js'
-import { createHeld } from './held.js'
-import { LIMITS } from './limits.js'
+import { createHeld, type Held } from './held.js'
+import { LIMITS, OURS } from './limits.js'
 import type { SqsConfig } from './options.js'
 import { createReceive } from './receive.js'
 import { createSend } from './send.js'
 import { createWatch, type Watch } from './watch.js'
 
-export function createTransport(config: SqsConfig): Transport {
+/** How it deals with what it receives. */
+export interface Manner {
+  /** Messages are fetched ahead of whoever asks. */
+  readonly isAhead: boolean
+  /** How long the visibility of a message is extended while its receiver says nothing. */
+  readonly holdMs: number
+  /** What nobody took goes into the queue anew, so that SQS does not count it as received. */
+  readonly sendsAnew: boolean
+}
+
+const WITH_STATE: Manner = Object.freeze({ isAhead: true, holdMs: OURS.holdMs, sendsAnew: false })
+
+export type Parts = ReturnType<typeof createParts>
+
+export function createParts(config: SqsConfig, { isAhead, holdMs, sendsAnew }: Manner) {
   const { visibilityMs, callTimeoutMs } = config
   const now = (): number => performance.now()
   const running = new Set<Promise<unknown>>()
@@ -25,16 +40,28 @@ export function createTransport(config: SqsConfig): Transport {
   const client = (): Promise<SQS> => (loading ??= forgotten(createClient(config), () => (loading = undefined)))
   const calls = createCalls({ client, callTimeoutMs })
   const directory = createDirectory({ config, calls, onFound: (place) => watch.noticed(place) })
-  const held = createHeld({ calls, visibilityMs, now })
-  const watch: Watch = createWatch({ calls, directory, held, visibilityMs, now })
+  const held = createHeld({ calls, visibilityMs, now, holdMs, ...(sendsAnew && { unclaimed: sendAnew }) })
+  const pollMessages = isAhead ? LIMITS.batchEntriesMax : 1
+  const watch: Watch = createWatch({ calls, directory, held, visibilityMs, now, pollMessages })
   const send = createSend({ config, calls, directory, onSent: (place) => watch.sent(place) })
-  const receive = createReceive({ calls, directory, held, interest: watch, visibilityMs, now })
+  const receive = createReceive({ calls, directory, held, interest: watch, visibilityMs, now, isAhead })
   const { acknowledge, setAside } = createAcknowledge({ config, calls, directory, held })
 
-  async function depth(queue: string): Promise<number> {
+  async function sendAnew(messages: readonly Held[]): Promise<void> {
+    const answers = await send(
+      messages.map(({ place, messageId: id, body }) => ({ id, queue: place.queue, priority: place.rank, group: null, body })),
+    )
+    // One that could not be stored comes again by itself.
+    const stored = messages.filter((_, index) => answers[index] === null)
+    await acknowledge(stored.map((handle) => ({ queue: handle.place.queue, body: handle.body, handle })))
+  }
+
+  /** Of one priority where it is given. */
+  async function depth(queue: string, rank?: PriorityRank): Promise<number> {
     await directory.discover()
-    const counts = await Promise.all(directory.placesOf(queue).map((place) => directory.depthOf(place).catch(zeroIfGone)))
-    return counts.reduce((sum, count) => sum + count, held.bufferedCount(queue))
+    const places = directory.placesOf(queue).filter((place) => (rank ?? place.rank) === place.rank)
+    const counts = await Promise.all(places.map((place) => directory.depthOf(place).catch(zeroIfGone)))
+    return counts.reduce((sum, count) => sum + count, held.bufferedCount(queue, rank))
   }
 
   /** Closing waits for it; nothing begins afterwards. */
@@ -54,22 +81,32 @@ export function createTransport(config: SqsConfig): Transport {
   }
 
   return {
+    held,
+    bodyBytesMax: () => directory.bodyBytesMax(),
+    open: () => run(() => (opening ??= forgotten(directory.probe(), () => (opening = undefined)))),
+    close: () => (closing ??= end()),
+    send: (messages: readonly OutgoingMessage[]) => run(() => send(messages)).catch((error: KerjaError) => messages.map(() => error)),
+    receive: (...asked: Parameters<typeof receive>) => run(() => receive(...asked)),
+    // After closing has begun they are given back.
+    acknowledge: (messages: readonly IncomingMessage[]) => run(() => acknowledge(messages)).catch(() => undefined),
+    setAside: (message: IncomingMessage, reason: string) => run(() => setAside(message, reason)).catch(() => undefined),
+    watch: (queues: readonly string[], onArrival: () => void) => (closing === undefined ? watch.watch(queues, onArrival) : () => undefined),
+    depth: (...asked: Parameters<typeof depth>) => run(() => depth(...asked)),
+  }
+}
+
+export function createTransport(config: SqsConfig): Transport {
+  const { bodyBytesMax, held: _held, ...parts } = createParts(config, WITH_STATE)
+  return {
     name: 'sqs',
     location: locationOf(config),
     get bodyBytesMax() {
-      return directory.bodyBytesMax()
+      return bodyBytesMax()
     },
-    // What could not be deleted comes again until SQS drops it for its age.
-    redeliveryMs: LIMITS.retentionSeconds * 1_000,
-    open: () => run(() => (opening ??= forgotten(directory.probe(), () => (opening = undefined)))),
-    close: () => (closing ??= end()),
-    send: (messages) => run(() => send(messages)).catch((error: KerjaError) => messages.map(() => error)),
-    receive: (queue, max) => run(() => receive(queue, max)),
-    // After closing has begun they are given back.
-    acknowledge: (messages) => run(() => acknowledge(messages)).catch(() => undefined),
-    setAside: (message, reason) => run(() => setAside(message, reason)).catch(() => undefined),
-    watch: (queues, onArrival) => (closing === undefined ? watch.watch(queues, onArrival) : () => undefined),
-    depth: (queue) => run(() => depth(queue)),
+    redeliveryMs: REDELIVERY_MS,
+    ...parts,
+    receive: (queue, max) => parts.receive(queue, max),
+    depth: (queue) => parts.depth(queue),
   }
 }
 
@@ -79,6 +116,9 @@ function forgotten<Value>(result: Promise<Value>, forget: () => void): Promise<V
   return result
 }
 
+/** What could not be deleted comes again until SQS drops it for its age. */
+export const REDELIVERY_MS = LIMITS.retentionSeconds * 1_000
+
 const closedError = (): KerjaError => new KerjaError('BACKEND_CLOSED', 'sqs: the transport was closed. Make a new one.')
 
 function zeroIfGone(error: unknown): number {
@@ -87,7 +127,7 @@ function zeroIfGone(error: unknown): number {
 }
 
 /** Without secrets: for messages. */
-function locationOf({ region, prefix, endpoint }: SqsConfig): string {
+export function locationOf({ region, prefix, endpoint }: SqsConfig): string {
   const at = endpoint === undefined ? '' : ` at ${new URL(endpoint).origin}`
   return `sqs://${region ?? '(region of the environment)'}/${prefix}${at}`
 }

@@ -2,7 +2,7 @@
 import type { Calls } from './calls.js'
 import type { Directory, RankPlace } from './directory.js'
 import { faultOf } from './faults.js'
-import type { HeldMessages } from './held.js'
+import { type HeldMessages, RECEIVED_ATTRIBUTES } from './held.js'
 import { LIMITS, OURS } from './limits.js'
 
 /** One place that is watched. */
@@ -23,6 +23,8 @@ export interface VigilParts {
   readonly held: HeldMessages
   readonly visibilityMs: number
   readonly now: () => number
+  /** The most that a poll brings. */
+  readonly pollMessages: number
   readonly isWanted: (queue: string) => boolean
   readonly onArrival: (queue: string) => void
   /** Ends the poll that is out. */
@@ -32,11 +34,12 @@ export interface VigilParts {
 export const createVigil = (place: RankPlace): Vigil => ({ place, state: 'polling', polling: null, isExpecting: false, wake: () => undefined })
 
 /** Whether something came. */
-async function poll(vigil: Vigil, { calls, held, visibilityMs, now, signal }: VigilParts): Promise<boolean> {
+async function poll(vigil: Vigil, { calls, held, visibilityMs, now, pollMessages, signal }: VigilParts): Promise<boolean> {
   const { place } = vigil
   const input = {
     QueueUrl: place.url,
-    MaxNumberOfMessages: LIMITS.batchEntriesMax,
+    MaxNumberOfMessages: pollMessages,
+    MessageSystemAttributeNames: [...RECEIVED_ATTRIBUTES],
     WaitTimeSeconds: LIMITS.pollSecondsMax,
     VisibilityTimeout: Math.ceil(visibilityMs / 1_000),
   }

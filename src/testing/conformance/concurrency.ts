@@ -112,8 +112,11 @@ export const concurrencyTopic = topic('concurrency', ['ledger'], ({ where, witho
   where(['crossProcess', 'knownAtOnce'], `${title}, through two handles`, async ({ backend, reopen }) =>
     keyRace([backend, await reopen()], { id: newJob().id }),
   )
-  without('knownAtOnce', 'many pushes of one id through two handles are one job', async (stage) =>
-    idRace(stage, [stage.backend, await stage.reopen()]),
+  without(
+    'knownAtOnce',
+    'many pushes of one id through two handles are one job',
+    async (stage) => idRace(stage, [stage.backend, await stage.reopen()]),
+    ['ledger'],
   )
   both(['coordination'], 'of many candidates one leads', leaderRace)
   both(['coordination'], 'of many firings of one tick one counts', tickRace)
@@ -139,6 +142,12 @@ export const concurrencyTopic = topic('concurrency', ['ledger'], ({ where, witho
       assert.equal((await ledger.get([first]))[0]?.state, 'completed')
     },
   )
+
+  for (const handles of [1, 2]) {
+    without('ledger', `no job is claimed twice and none is left, through ${handles === 1 ? 'one handle' : 'two handles'}`, async (stage) =>
+      claimRace(stage, handles === 1 ? [stage.backend] : [stage.backend, await stage.reopen()]),
+    )
+  }
 
   without('crossProcess', 'offers no second handle', async ({ reopenable }) => {
     assert.equal(reopenable, false)

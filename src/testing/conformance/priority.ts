@@ -38,7 +38,7 @@ export const priorityTopic = topic('priority', [], ({ check, where }) => {
     assert.deepEqual(idsOf(await (await worker()).take()), [...first, ...second])
   })
 
-  check('a delayed job takes its place by the time it is due', async ({ pushOne, worker, clock }) => {
+  where(['clock'], 'a delayed job takes its place by the time it is due', async ({ pushOne, worker, clock }) => {
     const delayed = await pushOne({ delayMs: 2 * SECOND })
     clock.advance(SECOND)
     const plain = await pushOne()
@@ -47,7 +47,7 @@ export const priorityTopic = topic('priority', [], ({ check, where }) => {
     assert.deepEqual(idsOf(await (await worker()).take()), [plain, delayed, last])
   })
 
-  check('a released job stands at its former place, a snoozed one behind', async ({ pushMany, worker, settle, clock }) => {
+  where(['ledger'], 'a released job stands at its former place, a snoozed one behind', async ({ pushMany, worker, settle, clock }) => {
     const [first, second, third] = await pushMany([{}, {}, {}])
     const by = await worker()
     const one = await by.takeOne()

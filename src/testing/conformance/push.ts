@@ -176,6 +176,26 @@ export const pushTopic = topic('push', ['ledger'], ({ check, where, without }) =
     },
   )
 
+  without(
+    'ledger',
+    'is durable once it resolves: another handle claims the job after this one is closed',
+    async ({ backend, pushOne, reopen, worker }) => {
+      const id = await pushOne()
+      const other = await reopen()
+      await backend.close()
+      assert.deepEqual(idsOf(await (await worker({}, other)).takeDue()), [id])
+    },
+    ['durable', 'crossProcess'],
+  )
+
+  without('ledger', 'keeps payloads, groups and tags byte for byte', async ({ pushOne, worker }) => {
+    const text = JSON.stringify({ quotes: `'"\`;--`, lines: 'a\nb\r\n', far: '日本語 😀 \u2028', zero: '\u0000' })
+    const job = { payload: text, group: "o'brien %_", tags: ['é', 'a,b', '"'] }
+    await pushOne(job)
+    const { payload, group, tags } = await (await worker()).takeOne()
+    assert.deepEqual({ payload, group, tags }, job)
+  })
+
   without('durable', 'makes no promise beyond its process: a second handle cannot be had', async ({ backend, reopenable }) => {
     assert.equal(backend.capabilities.crossProcess, false, 'what does not outlive a process cannot be shared by two')
     assert.equal(reopenable, false)

@@ -52,6 +52,8 @@ export interface StageWorker {
   /** Asks for work: by default up to 100 jobs of the default kind and queue, whose leases end by death alone. */
   ask(overrides?: Partial<ClaimRequest>): Promise<ClaimResult>
   take(overrides?: Partial<ClaimRequest>): Promise<readonly ClaimedJob[]>
+  /** What has become due: at once by the store's clock; by the worker's, as soon as the broker shows it. */
+  takeDue(overrides?: Partial<ClaimRequest>): Promise<readonly ClaimedJob[]>
   /** Claims with limit 1; there must be a job. */
   takeOne(overrides?: Partial<ClaimRequest>): Promise<ClaimedJob>
   heartbeat(): Promise<HeartbeatConnection>
@@ -63,6 +65,9 @@ export const leased = (leaseMs: number | null): Partial<ClaimRequest> => ({ kind
 
 /** Leases outlive every case that is not about them. */
 const WORKER_LEASE_MS = 1_000 * DAY
+/** A broker alone shows a job that is due when the wait is over that it was asked for, and no clock moves that. */
+const SHOWN_MS_MAX = 10_000
+const LOOK_AGAIN_MS = 50
 
 /** `close` frees what the case has opened; the target itself is the caller's. */
 export function createStage(target: ConformanceTarget): Stage & { close(): Promise<void> } {
@@ -163,6 +168,14 @@ function stageWorker(id: string, backend: Backend, opened: (heartbeat: Heartbeat
       }),
     async take(overrides) {
       return (await worker.ask(overrides)).jobs
+    },
+    async takeDue(overrides) {
+      const until = performance.now() + SHOWN_MS_MAX
+      for (;;) {
+        const jobs = await worker.take(overrides)
+        if (jobs.length > 0 || backend.capabilities.clock === 'store' || performance.now() >= until) return jobs
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      }
     },
     async takeOne(overrides) {
       const jobs = await worker.take({ limit: 1, ...overrides })

@@ -43,8 +43,8 @@ export interface TopicBuilder {
   check(title: string, run: (stage: Stage) => Promise<void>): void
   /** A case for backends that have these too. */
   where(needs: readonly CapabilityName[], title: string, run: (stage: Stage) => Promise<void>): void
-  /** A case for backends that lack this; the topic's needs do not apply. */
-  without(lacks: CapabilityName, title: string, run: (stage: Stage) => Promise<void>): void
+  /** A case for backends that lack this and have what the case needs; the topic's needs do not apply. */
+  without(lacks: CapabilityName, title: string, run: (stage: Stage) => Promise<void>, needs?: readonly CapabilityName[]): void
 }
 
 export function topic(name: string, needs: readonly CapabilityName[], define: (builder: TopicBuilder) => void): readonly ConformanceCase[] {
@@ -52,7 +52,7 @@ export function topic(name: string, needs: readonly CapabilityName[], define: (b
   define({
     check: (title, run) => cases.push({ topic: name, title, needs, lacks: null, run }),
     where: (more, title, run) => cases.push({ topic: name, title, needs: [...needs, ...more], lacks: null, run }),
-    without: (lacks, title, run) => cases.push({ topic: name, title, needs: [], lacks, run }),
+    without: (lacks, title, run, own = []) => cases.push({ topic: name, title, needs: own, lacks, run }),
   })
   return cases
 }

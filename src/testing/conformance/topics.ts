@@ -25,6 +25,7 @@ import { transactionTopic } from './transaction.js'
 import { transferTopic } from './transfer.js'
 import { uniqueTopic } from './unique.js'
 import { wakeTopic } from './wake.js'
+import { withoutLedgerTopic } from './without-ledger.js'
 import { workersTopic } from './workers.js'
 
 export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
@@ -53,4 +54,5 @@ export const ALL_TOPICS: readonly (readonly ConformanceCase[])[] = [
   acceptTopic,
   concurrencyTopic,
   closingTopic,
+  withoutLedgerTopic,
 ]
