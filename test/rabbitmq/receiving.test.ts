@@ -59,6 +59,20 @@ describe('receiving from RabbitMQ', () => {
     expect(bodies(all.flat()).sort()).toEqual(bodies(sent).sort())
   })
 
+  it('lets many begin at once on a queue that nobody has made yet', async () => {
+    const place = newPlace()
+    const transports = Array.from({ length: 6 }, () => place.transport())
+    await Promise.all(transports.map((transport) => Promise.all([transport.open(), transport.depth('default')])))
+    const [one, other, ...receivers] = transports
+    const sent = [message(), message()]
+    const [first, second] = await Promise.all([
+      one!.send([sent[0]!]),
+      other!.send([sent[1]!]),
+      ...receivers.map((each) => each.receive('default', 1)),
+    ])
+    expect([first, second]).toEqual([[null], [null]])
+  })
+
   it('takes no more than it may hold, until some are acknowledged', async () => {
     const place = newPlace()
     const transport = place.transport({ prefetch: 5 })
