@@ -27,6 +27,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
   'backends/postgres': ['contract', 'core', 'errors.ts'],
   'backends/rabbitmq': ['core', 'errors.ts', 'backends/broker'],
+  'backends/broker': ['contract', 'core', 'errors.ts'],
+  'backends/sqs': ['core', 'errors.ts', 'backends/broker'],
   'open-backend.ts': ['backend-url.ts', 'contract', 'errors.ts', 'observe', 'backends/memory', 'backends/sqlite', 'backends/postgres'],
   'backend-url.ts': ['core', 'errors.ts'],
   'kerja.ts': ['config.ts', 'client', 'contract', 'core', 'define', 'forwarder', 'observe', 'worker', 'open-backend.ts'],
@@ -41,6 +43,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   cli: ['commander', 'jiti'],
   'backends/postgres': ['pg'],
   'backends/rabbitmq': ['amqplib'],
+  'backends/sqs': ['@aws-sdk/client-sqs'],
 }
 /** Runs in a browser. */
 const NODE_FREE = ['core', 'define', 'errors.ts']

@@ -45,6 +45,17 @@ describe('coalescing', () => {
     await coalescer.idle()
   })
 
+  it('sends a part of a turn at once where the store joins them, and keeps the last place for the rest', async () => {
+    const { coalescer, writes, sent } = harness({ partJobs: () => 2, batchesInFlightMax: 3 })
+    const pushes = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => coalescer.push(job(id)))
+    expect(sent()).toEqual(['ab', 'cd'])
+    await turn()
+    expect(sent()).toEqual(['ab', 'cd', 'efg'])
+    for (const { answer } of writes) answer()
+    await Promise.all(pushes)
+    await coalescer.idle()
+  })
+
   it('cuts writes by jobs and by size, and lets a large job go alone', async () => {
     const { coalescer, writes, sent } = harness({ jobsMax: 2, charactersMax: 10, batchesInFlightMax: 9 })
     const pushes = [job('a'), job('b'), job('c'), job('D', 'x'.repeat(50)), job('e', 'x'.repeat(9)), job('f', 'xx')].map((each) =>

@@ -1,6 +1,7 @@
 /**
  * Turns many concurrent awaited pushes into few writes, without a timer: the first write leaves in a microtask, and what arrives while the
- * writes are out forms the next one. A busy web server pays one write for many jobs, an idle one waits for nobody.
+ * writes are out forms the next one. A busy web server pays one write for many jobs, an idle one waits for nobody. Where the store joins what a turn
+ * writes in parts, a full part leaves at once, so that the store works on it while the turn still makes the rest.
  *
  * An entry: pending → sent → settled. One that times out while pending is dropped unsent; one that times out while sent has an unknown outcome.
  * No more than `pendingJobsMax` are pending: a further push is refused, so that an outage cannot fill the memory.
@@ -19,6 +20,8 @@ export interface CoalesceOptions {
   /** Characters of payload in one write; a single larger job goes alone. */
   readonly charactersMax: number
   readonly batchesInFlightMax: number
+  /** Jobs that make a part; asked at every push. Default: the turn's jobs leave together. */
+  readonly partJobs?: () => number
   readonly timeoutMs: number
 }
 
@@ -41,6 +44,7 @@ interface Batch extends Timed {
 }
 
 export function createCoalescer(options: CoalesceOptions): Coalescer {
+  const { partJobs = () => Number.POSITIVE_INFINITY } = options
   let pending: Entry[] = []
   let flushScheduled = false
   let batchesInFlight = 0
@@ -61,14 +65,16 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
 
   const flush = () => {
     flushScheduled = false
-    while (pending.length > 0 && batchesInFlight < options.batchesInFlightMax) {
-      const entries = takeBatch()
-      if (entries.length > 0) void send(entries)
-    }
+    while (pending.length > 0 && batchesInFlight < options.batchesInFlightMax) sendBatch()
     if (pending.length === 0 && batchesInFlight === 0) {
       for (const resolve of idleWaiters) resolve()
       idleWaiters = []
     }
+  }
+
+  const sendBatch = () => {
+    const entries = takeBatch()
+    if (entries.length > 0) void send(entries)
   }
 
   const takeBatch = (): Entry[] => {
@@ -113,9 +119,12 @@ export function createCoalescer(options: CoalesceOptions): Coalescer {
     push: (job) =>
       new Promise((resolve, reject) => {
         if (pending.length >= options.pendingJobsMax) return reject(overload(options.pendingJobsMax))
+        const isPart = pending.length + 1 >= partJobs()
         const entry: Entry = { job, resolve, reject, settled: false, expiresAt: 0, older: null, newer: null }
         pending.push(entry)
         entryDeadlines.add(entry)
+        // The last place is for the rest of the turn, however many they are.
+        if (isPart && batchesInFlight < options.batchesInFlightMax - 1) return sendBatch()
         if (flushScheduled || batchesInFlight >= options.batchesInFlightMax) return
         flushScheduled = true
         queueMicrotask(flush)

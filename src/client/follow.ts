@@ -30,7 +30,7 @@ export interface JobFollowing {
 export interface FollowingOptions {
   readonly connection: Connection
   readonly pollMs: number
-  /** Jobs are spooled here: one that the backend does not know may be on its way there. */
+  /** Jobs are spooled here: one that the backend does not know may be on its way there. So it is where jobs are not known at once. */
   readonly mayCome?: () => boolean
 }
 
@@ -100,7 +100,7 @@ export function createJobFollowing({ connection, pollMs, mayCome = () => false }
     for (let start = 0; start < ids.length; start += readJobsMax) {
       const slice = ids.slice(start, start + readJobsMax)
       // Asked first: it may arrive during the read.
-      const isPatient = mayCome()
+      const isPatient = mayCome() || !backend.capabilities.knownAtOnce
       const records = await backend.ledger.get(slice)
       slice.forEach((id, index) => {
         const record = records[index] ?? null

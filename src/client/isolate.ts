@@ -1,11 +1,11 @@
 /** Writes a batch so that a poisonous job fails alone: a batch that fails as a whole is halved until the faulty jobs stand by themselves. */
-import type { NewJob, PushResult } from '../contract/job.js'
+import type { NewJob, PushOutcome } from '../contract/job.js'
 import { isAway, isKerjaError, KerjaError, type KerjaErrorCode } from '../errors.js'
 
 /** What became of one job: the store's answer, or the error it failed with. */
-export type WriteOutcome = PushResult | { readonly status: 'error'; readonly error: unknown }
+export type WriteOutcome = PushOutcome
 
-export type WriteJobs = (jobs: readonly NewJob[]) => Promise<readonly PushResult[]>
+export type WriteJobs = (jobs: readonly NewJob[]) => Promise<readonly WriteOutcome[]>
 
 // Writing the halves could only fail again, and would make the trouble worse.
 const WHOLE: readonly KerjaErrorCode[] = ['UNSUPPORTED', 'TRANSACTION_INVALID', 'SPOOL_FULL', 'SPOOL_UNAVAILABLE']

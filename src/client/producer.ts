@@ -37,7 +37,8 @@ export interface Producer {
 }
 
 export function createProducer({ connection, preparer, events, enqueueTimeoutMs, spooling }: ProducerParts): Producer {
-  const write: WriteJobs = async (jobs) => (await connection.open()).queue.push(jobs)
+  // At once where the backend is open: a part of a turn's jobs is to reach it before the rest is made.
+  const write: WriteJobs = (jobs) => connection.opened()?.queue.push(jobs) ?? connection.open().then(({ queue }) => queue.push(jobs))
   const writeIn =
     (tx: TransactionHandle): WriteJobs =>
     async (jobs) =>
@@ -49,6 +50,7 @@ export function createProducer({ connection, preparer, events, enqueueTimeoutMs,
     jobsMax: DEFAULTS.enqueue.batchJobsMax,
     charactersMax: DEFAULTS.enqueue.batchCharactersMax,
     batchesInFlightMax: DEFAULTS.enqueue.batchesInFlightMax,
+    partJobs: () => connection.opened()?.queue.pushPartJobs ?? Number.POSITIVE_INFINITY,
     timeoutMs: enqueueTimeoutMs,
   })
 

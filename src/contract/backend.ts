@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Capabilities } from './capabilities.js'
 import type { Coordination } from './coordination.js'
-import type { ClaimedJob, LeaseRef, NewJob, PushResult, Settlement, SettleResult } from './job.js'
+import type { ClaimedJob, LeaseRef, NewJob, PushOutcome, PushResult, Settlement, SettleResult } from './job.js'
 import type { Ledger } from './ledger.js'
 import type { Transfer } from './transfer.js'
 
@@ -44,8 +44,13 @@ export interface Queue {
    * @throws {BACKEND_UNAVAILABLE} {STORE_…} when none could be stored
    * @throws {UNSUPPORTED} with `tx`, where `capabilities.transactions` is false
    */
-  push(jobs: readonly NewJob[], options?: { readonly tx?: unknown }): Promise<readonly PushResult[]>
-  /** The same, at once, for stores whose transactions are synchronous. Absent elsewhere. */
+  push(jobs: readonly NewJob[], options?: { readonly tx?: unknown }): Promise<readonly PushOutcome[]>
+  /**
+   * From this many jobs on a push is worth making before the rest of the turn's jobs are there: what a turn pushes in parts still shares one commit,
+   * and the store writes the first while the caller prepares the last. Absent where one call with all of them is best.
+   */
+  readonly pushPartJobs?: number
+  /** `push` at once, for stores whose transactions are synchronous. Absent elsewhere. */
   readonly pushSync?: (jobs: readonly NewJob[], options: { readonly tx: unknown }) => readonly PushResult[]
   /** Takes up to `limit` due jobs under leases: most urgent first, then oldest run time. Jobs past `startBy` or `giveUpAt` are ended instead. Never waits for work to arrive. A worker that is unknown or was declared dead gets nothing. */
   claim(request: ClaimRequest): Promise<ClaimResult>

@@ -22,6 +22,13 @@ export interface Capabilities {
   readonly coordination: boolean
   /** Jobs can be carried to and from another backend. If false: `kerja move` and forwarding are UNSUPPORTED. */
   readonly transfer: boolean
+  /**
+   * What was pushed is known at once: on every handle a second push of its id is a `duplicate`, and the ledger has the job. False: a job may wait
+   * where nobody can look it up. A second push of its id may answer `created`, and merges with it before either runs.
+   */
+  readonly knownAtOnce: boolean
+  /** Ended jobs are kept for at least this many ms, whatever they are told; null: exactly as they are told. */
+  readonly retentionMsMin: number | null
   /** Settlements by a stale token are refused by the store itself. If false: best effort. */
   readonly fencing: boolean
   /** A worker process that dies on this machine is noticed without waiting for its lease. */

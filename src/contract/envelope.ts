@@ -11,13 +11,17 @@ export interface Envelope {
 
 /** Null for what is no job: written by hand, or by another version. */
 export function parseEnvelope(text: string): Envelope | null {
-  let value: Partial<Envelope> | null
   try {
-    value = JSON.parse(text) as Partial<Envelope> | null
+    return envelopeOf(JSON.parse(text))
   } catch {
     // Sound bytes that are no JSON were written by somebody else.
     return null
   }
+}
+
+/** The same of what was parsed already. */
+export function envelopeOf(parsed: unknown): Envelope | null {
+  const value = parsed as Partial<Envelope> | null
   const job = value?.job
   if (typeof value?.at !== 'number' || typeof job !== 'object' || job === null) return null
   return isUuid(job.id) && FIELDS.every(([name, isSound]) => isSound(job[name])) ? { at: value.at, job } : null

@@ -67,6 +67,12 @@ export type PushResult =
   /** Nothing was written: the key belongs to job `id` and the rule forbids a second. */
   | { readonly status: 'conflict'; readonly on: 'idempotency' | 'unique'; readonly id: string }
 
+/**
+ * What a push answers for one job. `error`: this one is not known to be stored, others of the call are: of a backend that keeps jobs in more
+ * than one place, of which one is away.
+ */
+export type PushOutcome = PushResult | { readonly status: 'error'; readonly error: unknown }
+
 /** The exclusive, time-limited right to one job. `token` is the fence. */
 export interface LeaseRef {
   readonly jobId: string

@@ -6,6 +6,8 @@ import type { Backend, ManualClock } from 'kerja/backend'
 import { memory } from 'kerja/memory'
 import { postgres } from 'kerja/postgres'
 import { sqlite } from 'kerja/sqlite'
+import { brokerBackend } from '../../dist/backends/broker/backend.js'
+import { createInProcessBroker } from '../broker/in-process.js'
 import { postgresUrl } from '../support/postgres.js'
 import { giveBack, takeSchema } from '../support/postgres-schemas.js'
 
@@ -19,6 +21,7 @@ export interface ModelTarget {
 export const MODEL_TARGETS: readonly ModelTarget[] = [
   { name: 'memory', runs: 1_000, open: (clock) => memory({ clock }) },
   { name: 'sqlite', runs: 40, open: openSqlite },
+  { name: 'a broker with SQLite', runs: 40, open: openBroker },
   { name: 'postgres', runs: 40, open: (clock) => openPostgres(clock, postgresUrl()) },
 ]
 
@@ -32,6 +35,10 @@ function openSqlite(clock: ManualClock): Backend {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function openBroker(clock: ManualClock): Backend {
+  return brokerBackend({ transport: createInProcessBroker().connect(), state: openSqlite(clock), clock })
 }
 
 export function openPostgres(clock: ManualClock, url: string): Backend {

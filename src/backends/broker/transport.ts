@@ -12,6 +12,8 @@ export interface Transport {
   readonly location: string
   /** The largest body that it carries, in bytes of UTF-8. */
   readonly bodyBytesMax: number
+  /** How long after its receipt a message may come again, in ms: for so long at least the state remembers its job. */
+  readonly redeliveryMs: number
   /** Connects. Idempotent; concurrent calls share one opening, and a call after a failed one tries again. @throws {BACKEND_UNAVAILABLE} */
   open(): Promise<void>
   /** Lets running calls end and frees everything; what was received and not acknowledged comes again. Idempotent, never throws, ends although the broker is gone. */
@@ -23,7 +25,8 @@ export interface Transport {
   send(messages: readonly OutgoingMessage[]): Promise<readonly (KerjaError | null)[]>
   /**
    * Up to `max` messages that wait in the queue, most urgent first, then oldest. Does not wait for any to arrive: an empty answer means that none
-   * could be had now. They stay the receiver's until they are acknowledged or set aside, or until it closes or dies: then they come again.
+   * could be had now. They stay the receiver's until they are acknowledged or set aside, or until it closes or dies: then they come again. What it
+   * holds ahead, and nobody has received for 250 ms, others must be able to have.
    * @throws {BACKEND_UNAVAILABLE}
    */
   receive(queue: string, max: number): Promise<readonly IncomingMessage[]>

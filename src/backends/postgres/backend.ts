@@ -26,6 +26,8 @@ const CAPABILITIES: Capabilities = Object.freeze({
   ledger: true,
   coordination: true,
   transfer: true,
+  knownAtOnce: true,
+  retentionMsMin: null,
   fencing: true,
   deathCheck: true,
 })

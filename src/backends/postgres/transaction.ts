@@ -2,7 +2,7 @@
  * Work inside the caller's own transaction: checks that it is one, of this very database, runs pushes and settlements in it, and tells workers
  * once it has committed. The NOTIFY is not sent within it: that takes a lock of the whole server at the caller's commit.
  */
-import type { NewJob, PushResult, Settlement, SettleResult } from '../../contract/job.js'
+import type { NewJob, PushOutcome, Settlement, SettleResult } from '../../contract/job.js'
 import { isKerjaError, KerjaError } from '../../errors.js'
 import { type ExecuteSql, executeIn, textsOf } from './adapters.js'
 import { createCommitWatch } from './commit-watch.js'
@@ -16,7 +16,7 @@ import type { Session } from './session.js'
 
 export interface Transactions {
   /** @throws {TRANSACTION_INVALID} {BACKEND_UNAVAILABLE} {STORE_…} */
-  push(tx: unknown, jobs: readonly NewJob[]): Promise<readonly PushResult[]>
+  push(tx: unknown, jobs: readonly NewJob[]): Promise<readonly PushOutcome[]>
   /** @throws {TRANSACTION_INVALID} {BACKEND_UNAVAILABLE} {STORE_…} */
   settle(tx: unknown, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>
 }

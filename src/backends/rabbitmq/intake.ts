@@ -1,7 +1,7 @@
 /**
  * One of Kerja's queues as it is received: its priorities are queues of their own at the broker, and the most urgent comes first.
  *
- * It subscribes at the first call and ends the subscriptions when nobody has received for a while, so that a process whose slots are full, or whose
+ * It subscribes at the first call and ends the subscriptions when what it holds is not received for a while, so that a process whose slots are full, or whose
  * queue is paused, does not sit on messages that others could have.
  */
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
@@ -20,11 +20,11 @@ export interface Intake {
   stop(): Promise<void>
 }
 
-/** Without a call for this long, subscriptions end. */
-const IDLE_MS = 10_000
+/** What nobody has taken for this long, others may have: the subscriptions end. */
+const IDLE_MS = 250
 /** How long a priority is waited for that cannot be subscribed to, when others can. */
 const START_MS_MAX = 3_000
-/** How long a message may be on its way that the broker must hand to us: after an acknowledgement it first writes that down. */
+/** How long that is waited for. */
 const ARRIVAL_MS = 20
 const ARRIVAL_ROUNDS_MAX = 5
 
@@ -65,11 +65,18 @@ function createHints() {
 
 export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>): Intake {
   const hints = createHints()
-  const consumers: readonly Consumer[] = PRIORITIES.map((_, rank) => createConsumer({ ...options, rank: rank as PriorityRank, onChange: hints.hint }))
+  const consumers: readonly Consumer[] = PRIORITIES.map((_, rank) => createConsumer({ ...options, rank: rank as PriorityRank, onChange }))
   let idle: NodeJS.Timeout | undefined
+  let receivingCount = 0
 
   const sum = (count: (consumer: Consumer) => number): number => consumers.reduce((total, consumer) => total + count(consumer), 0)
   const bufferedCount = (): number => sum((consumer) => consumer.bufferedCount)
+
+  function onChange(): void {
+    // The first that is held: its time begins.
+    if (bufferedCount() === 1) idle?.refresh()
+    hints.hint()
+  }
 
   /** Subscribes where it has not. One priority that cannot be had does not stand in the way of the others: its trouble is noted. */
   async function start(troubles: unknown[]): Promise<void> {
@@ -82,8 +89,8 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
   }
 
   function rest(): void {
-    // Acknowledgements of what was taken are still to come, and would be void.
-    if (sum((consumer) => consumer.takenCount) > 0) idle?.refresh()
+    // While nothing is held, messages may arrive that somebody here waits for. Acknowledgements of what was taken are still to come, and would be void.
+    if (receivingCount > 0 || bufferedCount() === 0 || sum((consumer) => consumer.takenCount) > 0) idle?.refresh()
     else void stop()
   }
 
@@ -105,7 +112,7 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
     return asked
   }
 
-  /** All that the broker has for us is here; or, when nothing is, nothing could be had. */
+  /** All that the broker has for us is here. What it may hand out and has not yet, it is about to: after an acknowledgement it first writes that down. */
   async function settle(max: number, troubles: unknown[]): Promise<void> {
     const readyCountOf = (consumer: Consumer): Promise<number> =>
       consumer.settle().catch((error: unknown) => {
@@ -114,7 +121,7 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
       })
     for (let round = 0; round < ARRIVAL_ROUNDS_MAX; round++) {
       const readyCounts = await Promise.all(wanted(max).map(readyCountOf))
-      if (bufferedCount() > 0 || readyCounts.every((count) => count === 0)) return
+      if (bufferedCount() >= max || readyCounts.every((count) => count === 0)) return
       await hints.next(ARRIVAL_MS)
     }
   }
@@ -125,8 +132,13 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
     },
     async receive(max) {
       const troubles: unknown[] = []
-      await start(troubles)
-      await settle(max, troubles)
+      receivingCount += 1
+      try {
+        await start(troubles)
+        await settle(max, troubles)
+      } finally {
+        receivingCount -= 1
+      }
       const taken: IncomingMessage[] = []
       for (const consumer of consumers) if (taken.length < max) taken.push(...consumer.take(max - taken.length))
       if (taken.length === 0 && troubles.length > 0) throw troubles[0]

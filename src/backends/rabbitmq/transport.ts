@@ -17,6 +17,8 @@ import { atMost } from './within.js'
 /** What RabbitMQ 4 takes when it is not told otherwise (`max_message_size`); 3.x takes more. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024
 const CLOSE_MS_MAX = 5_000
+/** Whose acknowledgement was lost comes again as soon as its connection has ended, and is received with the next claim of its queue. */
+const REDELIVERY_MS = 86_400_000
 
 export function createTransport(config: TransportConfig, random: () => number): Transport {
   const { location, prefix } = config
@@ -61,6 +63,7 @@ export function createTransport(config: TransportConfig, random: () => number): 
     name: 'rabbitmq',
     location,
     bodyBytesMax: BODY_BYTES_MAX,
+    redeliveryMs: REDELIVERY_MS,
     open: () => calls.run(async () => void (await sending.open())),
     close() {
       closing ??= close()

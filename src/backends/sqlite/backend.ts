@@ -7,7 +7,7 @@ import type { NewJob, PushResult, Settlement, SettleResult } from '../../contrac
 import type { Ledger } from '../../contract/ledger.js'
 import type { Transfer } from '../../contract/transfer.js'
 import { KerjaError } from '../../errors.js'
-import type { Engine } from './engine.js'
+import { type Engine, PUSH_PART_JOBS } from './engine.js'
 import { realPathOf, type StoreConfig } from './options.js'
 import { type EngineHold, holdEngine } from './registry.js'
 import { createTransactions } from './transaction.js'
@@ -26,6 +26,8 @@ const CAPABILITIES: Capabilities = Object.freeze({
   ledger: true,
   coordination: true,
   transfer: true,
+  knownAtOnce: true,
+  retentionMsMin: null,
   fencing: true,
   deathCheck: true,
 })
@@ -117,6 +119,7 @@ function createQueue(config: StoreConfig, use: Use): Queue {
         jobs.map(({ id }) => id),
       )
     },
+    pushPartJobs: PUSH_PART_JOBS,
     pushSync: (jobs, { tx }) => pushIn(use(), jobs, tx),
     async claim(request) {
       const { batches, lanes, claimedAt, nextDueInMs, suspectsWait } = await use().call('claim', request)

@@ -13,8 +13,9 @@ import { createListeners } from './listeners.js'
 import type { OperationName, Operations } from './operations.js'
 import type { StoreConfig } from './options.js'
 import type { SweepName, Sweeps } from './sweeps.js'
-import type { ToThread } from './thread.js'
+import type { ThreadData, ToThread } from './thread.js'
 import type { WakeKind } from './wake.js'
+import { pushedBy } from './wire.js'
 
 type Asked = Operations & Sweeps & { open: () => { readonly driver: string }; plan: () => readonly MigrationStep[] }
 type AskedName = OperationName | SweepName | 'open' | 'plan'
@@ -31,6 +32,9 @@ export interface Engine {
 
 /** Longer than any group takes, lock timeout included. */
 const CLOSE_LIMIT_MS = 10_000
+
+/** So many jobs take the thread about as long to write as it takes to wake it. */
+export const PUSH_PART_JOBS = 32
 
 interface Pending {
   readonly resolve: (value: never) => void
@@ -80,10 +84,13 @@ export function createEngine(config: StoreConfig): Engine {
   const listeners = createListeners(config.path)
   let thread: Worker | undefined
   let outbox: Call[] = []
+  let isTurnEndDue = false
+  /** 1 while this turn has sent a part of what it pushes. */
+  const turn = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
   function start(): Worker {
     const started = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: config,
+      workerData: { config, turn } satisfies ThreadData,
       name: 'kerja-sqlite',
       execArgv: [],
       resourceLimits: THREAD_LIMITS,
@@ -126,6 +133,12 @@ export function createEngine(config: StoreConfig): Engine {
   }
 
   /** Everything asked in one turn goes out as one message, so that a settlement and the claim after it meet in one commit. */
+  function endTurn(): void {
+    isTurnEndDue = false
+    flush()
+    Atomics.store(turn, 0, 0)
+  }
+
   function flush(): void {
     if (outbox.length === 0) return
     const calls = outbox
@@ -146,7 +159,12 @@ export function createEngine(config: StoreConfig): Engine {
     call(name, ...args) {
       return new Promise((resolve, reject) => {
         outbox.push({ id: pending.add({ resolve: resolve as (value: never) => void, reject }), name, args })
-        if (outbox.length === 1) queueMicrotask(flush)
+        if (!isTurnEndDue) queueMicrotask(endTurn)
+        isTurnEndDue = true
+        if (pushedBy(name, args) < PUSH_PART_JOBS) return
+        // The thread begins, and holds its commit back for the rest of the turn.
+        Atomics.store(turn, 0, 1)
+        flush()
       })
     },
     listen: listeners.add,

@@ -12,7 +12,6 @@ import { type OperationName, type Operations, RANKS } from './operations.js'
 import type { StoreConfig } from './options.js'
 import { openStore, planMigrations, type Store } from './store.js'
 import { createSweeps, SWEEP_NAMES, type SweepName, type Sweeps } from './sweeps.js'
-import { packed } from './wire.js'
 
 export interface Call {
   readonly id: number
@@ -27,11 +26,15 @@ export interface GroupEffects {
   readonly changed: boolean
 }
 
-/** Calls that may join the group, once it has the write lock. */
-export type TakeMore = (group: readonly Call[], mayJoin: (call: Call) => boolean) => readonly Call[]
+/** Calls that may join the group, once it has the write lock: those that are there, and those that the pushing turn is still making. */
+export interface Joining {
+  readonly arrived: TakeMore
+  readonly following: TakeMore
+}
+type TakeMore = (group: readonly Call[], mayJoin: (call: Call) => boolean) => readonly Call[]
 
 export interface Groups {
-  run(calls: readonly Call[], more: TakeMore): void
+  run(calls: readonly Call[], joining: Joining): void
   /** Cuts the journal if it has outgrown its limit. */
   trim(): void
   close(): void
@@ -86,20 +89,20 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
   }
 
   /** `calls` grows by those that join. */
-  function commit(calls: Call[], more: TakeMore): Reply[] {
+  function commit(calls: Call[], joining: Joining): Reply[] {
     if (calls.length === 0) return []
     try {
-      return writeAll(opened().store, calls, more)
+      return writeAll(opened().store, calls, joining)
     } catch (error) {
       const failure = fail(error)
       // Whoever holds the lock, or a broken file, would fail each of them the same way.
       const shared = current === undefined || failure.code === 'STORE_LOCKED'
       if (calls.length === 1 || shared) return calls.map(({ id }) => [id, null, failure])
     }
-    return calls.flatMap((call) => commit([call], takeNone))
+    return calls.flatMap((call) => commit([call], JOINED_BY_NONE))
   }
 
-  function run(calls: readonly Call[], more: TakeMore): void {
+  function run(calls: readonly Call[], joining: Joining): void {
     // A plan must not open the store: opening applies it.
     for (const call of calls) if (call.name === 'plan') send([attempt(call, () => planMigrations(config))])
     const asked = calls.filter(({ name }) => name !== 'plan')
@@ -111,7 +114,7 @@ export function createGroups(config: StoreConfig, answer: (replies: readonly Rep
       send(asked.map(({ id }) => [id, null, failure]))
       return
     }
-    send(commit(answerEmptyClaims(asked.filter(isWrite)), more))
+    send(commit(answerEmptyClaims(asked.filter(isWrite)), joining))
     for (const call of asked) if (!isWrite(call)) send([attempt(call, () => runLater(call))])
   }
 
@@ -159,9 +162,9 @@ const isWrite = ({ name }: Call): boolean => typeof rankIn[name] === 'number'
 const rankOf = ({ name }: Call): number => rankIn[name] as number
 const operationOf = (operations: Operations, { name }: Call): Anything => operations[name as OperationName] as Anything
 
-const takeNone: TakeMore = () => []
+const JOINED_BY_NONE: Joining = { arrived: () => [], following: () => [] }
 
-function writeAll(store: Store, calls: Call[], more: TakeMore): Reply[] {
+function writeAll(store: Store, calls: Call[], joining: Joining): Reply[] {
   const { operations } = store
   const isPush = (call: Call): boolean => rankOf(call) === PUSH_RANK
   const pushes = calls.some(isPush)
@@ -171,10 +174,21 @@ function writeAll(store: Store, calls: Call[], more: TakeMore): Reply[] {
       'STORE_FULL',
       `The disk of ${store.context.path} is full: no new jobs are taken, so that workers can finish theirs. Free space; Kerja goes on by itself.`,
     )
+  const mayJoin = (call: Call): boolean => isWrite(call) && (pushes || !isPush(call))
   const runAll = (): Reply[] => {
-    calls.push(...more(calls, (call) => isWrite(call) && (pushes || !isPush(call))))
-    calls.sort((a, b) => rankOf(a) - rankOf(b))
-    return packed(calls, (call) => [call.id, operationOf(operations, call)(...call.args), null])
+    const replies: Reply[] = []
+    const runEach = (some: Call[]): void => {
+      some.sort((a, b) => rankOf(a) - rankOf(b))
+      for (const call of some) replies.push([call.id, operationOf(operations, call)(...call.args), null])
+    }
+    calls.push(...joining.arrived(calls, mayJoin))
+    runEach(calls)
+    for (let late = pushes ? joining.following(calls, mayJoin) : []; late.length > 0; late = joining.following(calls, mayJoin)) {
+      // Before they run: if one fails, each is tried by itself.
+      calls.push(...late)
+      runEach([...late])
+    }
+    return replies
   }
   return store.write(runAll, { useReserve: !pushes })
 }

@@ -9,6 +9,13 @@ import type { BeatsModule, HostedBeats } from '../../contract/backend.js'
 import { type Call, createGroups } from './group.js'
 import type { StoreConfig } from './options.js'
 import { createTouch } from './wake.js'
+import { pushedBy } from './wire.js'
+
+export interface ThreadData {
+  readonly config: StoreConfig
+  /** 1 while the main thread's turn has sent a part of what it pushes. */
+  readonly turn: Int32Array
+}
 
 /** To the thread. `close` comes last. */
 export interface ToThread {
@@ -19,13 +26,15 @@ export interface ToThread {
 
 /** The journal's size is looked at this often while there is work. */
 const TRIM_INTERVAL_MS = 1_000
+/** A turn that takes longer than this, with a part of its jobs sent, is not waited for: the rest goes into the next commit. */
+const FOLLOWING_MS_MAX = 1
 /** Jobs pushed in one commit; more wait for the next, so that settlements and claims that arrive meanwhile go between. A single larger call stays whole. */
 const PUSHED_JOBS_MAX = 2_000
 
 if (parentPort === null) throw new Error('kerja: backends/sqlite/thread.js runs only as a worker thread')
 const port: MessagePort = parentPort
 
-const config = workerData as StoreConfig
+const { config, turn: mainTurn } = workerData as ThreadData
 const touch = createTouch(config.path)
 const groups = createGroups(config, (replies, effects) => {
   // Before the answers: a producer may end its process as soon as it has one.
@@ -64,15 +73,13 @@ function acceptAll(): void {
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) accept(next.message as ToThread)
 }
 
-const pushedBy = ({ name, args }: Call): number => (name === 'push' ? (args[0] as readonly unknown[]).length : 0)
-
 /** All that waits and may join `others`, but for pushes beyond the limit. */
 function takeGroup(others: readonly Call[] = [], mayJoin: (call: Call) => boolean = () => true): Call[] {
   const group: Call[] = []
   const later: Call[] = []
-  let jobCount = others.reduce((sum, call) => sum + pushedBy(call), 0)
+  let jobCount = others.reduce((sum, call) => sum + pushedBy(call.name, call.args), 0)
   for (const call of backlog) {
-    const pushed = pushedBy(call)
+    const pushed = pushedBy(call.name, call.args)
     const fits = mayJoin(call) && (pushed === 0 || jobCount === 0 || jobCount + pushed <= PUSHED_JOBS_MAX)
     if (fits) jobCount += pushed
     const into = fits ? group : later
@@ -83,9 +90,21 @@ function takeGroup(others: readonly Call[] = [], mayJoin: (call: Call) => boolea
 }
 
 /** What arrived while the group waited for the write lock goes into the same commit. */
-function takeMore(group: readonly Call[], mayJoin: (call: Call) => boolean): Call[] {
+function takeArrived(group: readonly Call[], mayJoin: (call: Call) => boolean): Call[] {
   acceptAll()
   return takeGroup(group, mayJoin)
+}
+
+/** And what the turn that pushed a part of its jobs pushes after it. Looked for without a pause: it comes sooner than this thread could wake again. */
+function takeFollowing(group: readonly Call[], mayJoin: (call: Call) => boolean): Call[] {
+  const lookUntil = performance.now() + FOLLOWING_MS_MAX
+  for (let isOver = false; !isOver; ) {
+    // Asked first: what the turn sent last is there once it is over.
+    isOver = Atomics.load(mainTurn, 0) === 0 || performance.now() >= lookUntil
+    const following = takeArrived(group, mayJoin)
+    if (following.length > 0) return following
+  }
+  return []
 }
 
 function trim(): void {
@@ -97,7 +116,7 @@ function trim(): void {
 function work(): void {
   turn = undefined
   acceptAll()
-  if (backlog.length > 0) groups.run(takeGroup(), takeMore)
+  if (backlog.length > 0) groups.run(takeGroup(), { arrived: takeArrived, following: takeFollowing })
   acceptAll()
   if (backlog.length === 0 && closing) {
     close()

@@ -14,7 +14,7 @@ import type { PriorityRank } from '../../core/state.js'
 import { decodeTags, decodeTick, encodeTags } from './rows.js'
 
 /** Raised whenever a message between the threads changes. */
-export const WIRE_VERSION = 3
+export const WIRE_VERSION = 4
 
 /** Jobs sent together mostly have one lane: they share this very array, which then crosses once and is compared by identity over there. */
 export type LaneName = readonly [queue: string, kind: string, version: number]
@@ -71,6 +71,9 @@ function encodeRareFields({ giveUpAfterMs, startWithinMs, group, tags, parentId,
   if ((giveUpAfterMs ?? startWithinMs ?? group ?? parentId ?? tick ?? idempotency ?? unique) === null && tags.length === 0) return null
   return { giveUpAfterMs, startWithinMs, group, tags: encodeTags(tags), parentId, tick, idempotency, unique }
 }
+
+/** How many jobs a call pushes. */
+export const pushedBy = (name: string, args: readonly unknown[]): number => (name === 'push' ? (args[0] as readonly WireJob[]).length : 0)
 
 /** Most pushes create: those are answered by null. */
 export type WirePushResult = PushResult | null

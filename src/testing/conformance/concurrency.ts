@@ -41,6 +41,14 @@ async function keyRace(handles: readonly Backend[], key: Partial<Parameters<type
   )
 }
 
+async function idRace({ worker }: Stage, handles: readonly Backend[]): Promise<void> {
+  const job = newJob()
+  const pushes = times(8, (index) => (handles[index % handles.length] as Backend).queue.push([job]))
+  assert.deepEqual([...new Set((await Promise.all(pushes)).flat().map((result) => result.status))].sort(), ['created', 'duplicate'])
+  const by = await worker()
+  assert.deepEqual(idsOf([...(await by.take()), ...(await by.take())]), [job.id])
+}
+
 async function leaderRace({ worker }: Stage, handles: readonly Backend[]): Promise<void> {
   const workers = await Promise.all(times(6, () => worker()))
   const led = await Promise.all(
@@ -99,7 +107,14 @@ export const concurrencyTopic = topic('concurrency', ['ledger'], ({ where, witho
   both(['keys'], 'of many pushes of one request one is created, and the others name it', (_, handles) =>
     keyRace(handles, { idempotency: idempotency() }),
   )
-  both([], 'of many pushes of one id one is created', (_, handles) => keyRace(handles, { id: newJob().id }))
+  const title = 'of many pushes of one id one is created'
+  where([], title, ({ backend }) => keyRace([backend], { id: newJob().id }))
+  where(['crossProcess', 'knownAtOnce'], `${title}, through two handles`, async ({ backend, reopen }) =>
+    keyRace([backend, await reopen()], { id: newJob().id }),
+  )
+  without('knownAtOnce', 'many pushes of one id through two handles are one job', async (stage) =>
+    idRace(stage, [stage.backend, await stage.reopen()]),
+  )
   both(['coordination'], 'of many candidates one leads', leaderRace)
   both(['coordination'], 'of many firings of one tick one counts', tickRace)
   both(['coordination'], 'each death is declared once', reapRace)

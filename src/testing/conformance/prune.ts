@@ -4,8 +4,8 @@ import { SUPERSEDED_RETENTION_MS } from '../../core/state.js'
 import { cancel, complete, DAY, fail, HOUR, leaseOf, MINUTE, retry, unique } from './build.js'
 import { topic } from './suite.js'
 
-export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
-  check('each ending keeps its own time', async ({ pushMany, worker, settle, ledger, clock }) => {
+export const pruneTopic = topic('prune', ['ledger'], ({ check, where, without }) => {
+  where(['retentionMsMin'], 'each ending keeps its own time', async ({ pushMany, worker, settle, ledger, clock }) => {
     const [short, middle, long] = (await pushMany([{}, {}, {}])) as [string, string, string]
     const by = await worker()
     await settle(await by.takeOne(), complete({ retentionMs: HOUR }))
@@ -33,7 +33,7 @@ export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
     assert.ok((await ledger.get(ids)).every((record) => record !== null))
   })
 
-  check('prunes no more than the limit at once', async ({ pushMany, ledger, clock }) => {
+  where(['retentionMsMin'], 'prunes no more than the limit at once', async ({ pushMany, ledger, clock }) => {
     const ids = await pushMany(Array.from({ length: 5 }, () => ({})))
     await ledger.cancel(ids, { reason: 'no', retentionMs: MINUTE })
     clock.advance(MINUTE + 1)
@@ -41,7 +41,7 @@ export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
     assert.deepEqual([...counts, await ledger.prune({ limit: 2 }), await ledger.prune({ limit: 2 })], [2, 2, 1, 0])
   })
 
-  check('attempts and log lines go with the job', async ({ pushOne, worker, settle, ledger, clock }) => {
+  where(['retentionMsMin'], 'attempts and log lines go with the job', async ({ pushOne, worker, settle, ledger, clock }) => {
     const id = await pushOne()
     const claimed = await (await worker()).takeOne()
     await ledger.record([{ lease: leaseOf(claimed), lines: [{ at: 1, level: 'info', message: 'x' }] }], { logLinesMax: 10 })
@@ -60,7 +60,7 @@ export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
     assert.notDeepEqual(await ledger.get([id]), [null])
   })
 
-  check('a job that ended again is kept for its last retention', async ({ pushOne, worker, settle, ledger, clock }) => {
+  where(['retentionMsMin'], 'a job that ended again is kept for its last retention', async ({ pushOne, worker, settle, ledger, clock }) => {
     const id = await pushOne()
     await ledger.cancel([id], { reason: 'no', retentionMs: MINUTE })
     await ledger.retry([id])
@@ -83,5 +83,21 @@ export const pruneTopic = topic('prune', ['ledger'], ({ check, where }) => {
     assert.equal(await ledger.prune({ limit: 10 }), 0)
     clock.advance(2)
     assert.equal(await ledger.prune({ limit: 10 }), 1)
+  })
+
+  without('retentionMsMin', 'what has ended is kept for as long as the backend says, also where it is told less', async (stage) => {
+    const { backend, pushMany, worker, settle, ledger, queue, clock } = stage
+    const keptMs = backend.capabilities.retentionMsMin as number
+    const ids = await pushMany([{}, {}, {}, { startWithinMs: MINUTE }])
+    const by = await worker()
+    await settle(await by.takeOne(), complete({ retentionMs: 0 }))
+    await settle(await by.takeOne(), fail('no', 0))
+    await ledger.cancel([ids[2] as string], { reason: 'no', retentionMs: 0 })
+    clock.advance(MINUTE + 1)
+    assert.equal(await queue.expire({ limit: 10, retentionMs: 0 }), 1)
+    clock.advance(keptMs - MINUTE - 2)
+    assert.equal(await ledger.prune({ limit: 10 }), 0)
+    clock.advance(MINUTE + 3)
+    assert.equal(await ledger.prune({ limit: 10 }), 4)
   })
 })

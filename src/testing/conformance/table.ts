@@ -13,6 +13,8 @@ const CAPABILITY_NAMES: readonly CapabilityName[] = [
   'ledger',
   'coordination',
   'transfer',
+  'knownAtOnce',
+  'retentionMsMin',
   'fencing',
   'deathCheck',
 ]
@@ -31,8 +33,8 @@ function cell(report: ConformanceReport, name: CapabilityName): string {
 }
 
 function wordFor(value: boolean | number | string | null, name: CapabilityName): string {
-  if (value === null) return 'no limit'
-  if (typeof value === 'number') return `up to ${value} ms`
+  if (value === null) return name === 'retentionMsMin' ? 'as told' : 'no limit'
+  if (typeof value === 'number') return `${name === 'retentionMsMin' ? 'at least' : 'up to'} ${value} ms`
   if (name === 'clock') return String(value)
   return value === true ? 'yes' : 'no'
 }

@@ -1,0 +1,89 @@
+/**
+ * Brings what waits in the broker before the eyes of those who ask about jobs: a small backlog is checked out, so that it is seen job by job; a large
+ * one stays where it is, and is counted.
+ */
+import type { CheckOut, Received } from './check-out.js'
+import type { KnownQueues } from './queues.js'
+import type { Reach } from './reach.js'
+import type { StateClock } from './state-clock.js'
+
+export interface IntakeParts {
+  readonly checkOut: CheckOut
+  readonly reach: Reach
+  readonly queues: KnownQueues
+  readonly stateClock: StateClock
+}
+
+export interface Intake {
+  /** Checks out the backlog when it is small. What stays in the broker, by queue. @throws what the state fails with */
+  look(): Promise<ReadonlyMap<string, number>>
+  /** Checks out some of the given queues, however much waits there. Whether more may wait. @throws what the state fails with */
+  some(names: Iterable<string>, count: number): Promise<boolean>
+}
+
+/** A backlog of more messages than this is no small one. */
+const JOBS_MAX = 1_000
+
+export function createIntake({ checkOut, reach, queues, stateClock }: IntakeParts): Intake {
+  let running: Promise<ReadonlyMap<string, number>> | null = null
+  let next: Promise<ReadonlyMap<string, number>> | null = null
+
+  /** At most `count` messages of each queue. Whether more may wait. */
+  async function drain(names: Iterable<string>, count: number): Promise<boolean> {
+    const received: Received[] = []
+    const isMore = await Promise.all(
+      [...names].map(async (name) => {
+        for (let left = count; left > 0; ) {
+          const answer = await checkOut.receive(name, left)
+          if (answer.count === 0) return false
+          received.push(...answer.received)
+          left -= answer.count
+        }
+        return true
+      }),
+    )
+    await checkOut.store(received)
+    return isMore.includes(true)
+  }
+
+  async function look(): Promise<ReadonlyMap<string, number>> {
+    // What others of this process have in hand is seen too.
+    await checkOut.settled()
+    await checkOut.storeKept()
+    await stateClock.refresh()
+    const names = [...(await queues.all())]
+    const depths = new Map(await Promise.all(names.map(async (name) => [name, (await reach.depth(name)) ?? 0] as const)))
+    const total = [...depths.values()].reduce((sum, depth) => sum + depth, 0)
+    if (total > JOBS_MAX) return new Map([...depths].filter(([, depth]) => depth > 0))
+    await checkOut.during(() => drain(names, JOBS_MAX))
+    return new Map()
+  }
+
+  function start(): Promise<ReadonlyMap<string, number>> {
+    const looking = look().finally(() => {
+      running = null
+    })
+    running = looking
+    return looking
+  }
+
+  return {
+    /** Whoever asks while one look is under way is served by the next: what it asks about may have come too late for this one. */
+    look() {
+      if (running === null) return start()
+      next ??= running
+        .catch(() => undefined)
+        .then(() => {
+          next = null
+          return start()
+        })
+      return next
+    },
+    async some(names, count) {
+      await checkOut.settled()
+      await checkOut.storeKept()
+      await stateClock.refresh()
+      return checkOut.during(() => drain(names, count))
+    },
+  }
+}

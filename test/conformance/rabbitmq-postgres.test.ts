@@ -1,0 +1,13 @@
+/** RabbitMQ with a PostgreSQL state, proven by the conformance suite. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterAll } from 'vitest'
+import { runOnBroker } from './broker-target.js'
+import { rabbitmqPlaces } from './rabbitmq-target.js'
+
+const { example, open } = rabbitmqPlaces()
+const report = runOnBroker('rabbitmq+postgres', { state: 'postgres', example, openBroker: open })
+
+afterAll(() => {
+  mkdirSync('build/conformance', { recursive: true })
+  writeFileSync('build/conformance/rabbitmq-postgres.json', JSON.stringify(report))
+})
