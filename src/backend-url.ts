@@ -7,11 +7,17 @@ import { KerjaError, quote } from './errors.js'
 export type BackendAddress =
   | { readonly scheme: 'memory'; readonly key: string }
   | { readonly scheme: 'sqlite'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly path: string } }
-  | { readonly scheme: 'postgres' | 'rabbitmq'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
+  | { readonly scheme: 'postgres'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
+  | BrokerAddress
+
+/** One that needs a state. */
+export type BrokerAddress =
+  | { readonly scheme: 'rabbitmq'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
   | { readonly scheme: 'sqs'; readonly key: string; readonly options: Readonly<Record<string, unknown>> }
 
-/** Those that need a state. */
-export const BROKER_SCHEMES: readonly BackendAddress['scheme'][] = ['rabbitmq', 'sqs']
+export type StateAddress = Extract<BackendAddress, { readonly scheme: 'sqlite' | 'postgres' }>
+
+export const isBroker = (address: BackendAddress): address is BrokerAddress => address.scheme === 'rabbitmq' || address.scheme === 'sqs'
 
 const SCHEMES: Readonly<Record<string, BackendAddress['scheme']>> = Object.freeze({
   memory: 'memory',
@@ -58,6 +64,18 @@ export function parseBackendUrl(url: string, folder: string): BackendAddress {
     options: { path, ...parseQuery(new URLSearchParams(query), SQLITE_QUERY, 'the sqlite: URL') },
   }
 }
+
+const STATES = "such as 'postgres://user:password@host/database', or 'sqlite:jobs.db' where one machine runs everything"
+
+/** The state of a broker. @throws {OPTION_INVALID} {OPTION_UNKNOWN} {BACKEND_UNKNOWN} */
+export function parseStateUrl(url: string, folder: string): StateAddress {
+  const address = parseBackendUrl(url, folder)
+  if (address.scheme === 'sqlite' || address.scheme === 'postgres') return address
+  throw new KerjaError('OPTION_INVALID', `The state must be a SQL store, ${STATES}; got ${quote(maskUrl(url))}.`, { details: { option: 'state' } })
+}
+
+export const stateRequired = (broker: string, remedy: string): KerjaError =>
+  new KerjaError('STATE_REQUIRED', `${broker} carries jobs; who runs them is agreed in a SQL store. ${remedy}, ${STATES}.`, { details: { broker } })
 
 /** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
 export function checkBackendUrl(url: string): BackendAddress['scheme'] {
