@@ -1,5 +1,5 @@
 // Whatever ends a connection or a subscription, it goes on by itself afterwards, and nothing that was stored is lost.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { bodies, drain, type IncomingMessage, message, messages, newPlace, type Transport } from '../support/rabbitmq.js'
 import { type RabbitmqNode, startNode } from '../support/rabbitmq-server.js'
 import { startProxy } from '../support/tcp-proxy.js'
@@ -13,18 +13,17 @@ beforeAll(async () => {
 })
 afterAll(() => node.destroy())
 
-/** Tries until the call succeeds; the transport paces itself, and so does this. Gives how often it failed as it may. */
-async function insist<Value>(act: () => Promise<Value>, msMax: number): Promise<{ readonly value: Value; readonly ms: number }> {
-  const startedAt = performance.now()
-  for (;;) {
+/** Tries until the call succeeds; it may only fail as calls do while the broker is away. */
+async function insist<Value>(act: () => Promise<Value>, timeout: number): Promise<Value> {
+  const attempt = async (): Promise<Value> => {
     try {
-      return { value: await act(), ms: performance.now() - startedAt }
+      return await act()
     } catch (error) {
       expect(error).toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
-      if (performance.now() - startedAt > msMax) throw error
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      throw error
     }
   }
+  return vi.waitFor(attempt, { timeout, interval: 20 })
 }
 
 const sendOne = async (transport: Transport, body: string): Promise<void> => {
@@ -68,7 +67,7 @@ describe('outages of RabbitMQ', () => {
     await node.start()
     const upAt = performance.now()
     await called
-    const { value } = await insist(() => receiveSome(receiver), 10_000)
+    const value = await insist(() => receiveSome(receiver), 10_000)
     expect(performance.now() - upAt).toBeLessThan(7_000)
     await receiver.acknowledge(value)
     const all = new Set(bodies([...held.slice(0, 5), ...value, ...(await drain(receiver))]))
@@ -85,7 +84,7 @@ describe('outages of RabbitMQ', () => {
     await node.control('stop_app')
     await expect(transport.receive('default', 1)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
     await node.control('start_app')
-    const { value } = await insist(() => receiveSome(transport), 10_000)
+    const value = await insist(() => receiveSome(transport), 10_000)
     expect(bodies(value)).toEqual(['before'])
     await transport.acknowledge(value)
     await insist(() => sendOne(transport, 'after'), 10_000)
@@ -108,7 +107,7 @@ describe('outages of RabbitMQ', () => {
       proxy.heal()
       await insist(() => sendOne(transport, 'after'), 15_000)
       // For as long as the broker has not noticed, too (it beats as we do), it hands messages to the connection that is dead.
-      const { value } = await insist(() => receiveSome(transport), 30_000)
+      const value = await insist(() => receiveSome(transport), 30_000)
       expect(bodies(value)).not.toContain('lost')
     } finally {
       await proxy.close()
@@ -130,7 +129,7 @@ describe('outages of RabbitMQ', () => {
           if (error !== undefined) throw error
         }, 15_000)
         stored.push(...bodies(sent))
-        const { value } = await insist(() => transport.receive('default', 15), 15_000)
+        const value = await insist(() => transport.receive('default', 15), 15_000)
         for (const body of bodies(value)) seen.add(body)
         if (round % 2 === 0) proxy.cut()
         await transport.acknowledge(value)
@@ -171,7 +170,7 @@ describe('outages of RabbitMQ', () => {
     await sendOne(transport, 'slow')
     const held = await transport.receive('default', 1)
     expect(bodies(held)).toEqual(['slow'])
-    const { value } = await insist(() => receiveSome(transport), ACKNOWLEDGE_MS + 10_000)
+    const value = await insist(() => receiveSome(transport), ACKNOWLEDGE_MS + 10_000)
     expect(bodies(value)).toEqual(['slow'])
     expect(lines).toContainEqual(expect.stringContaining('ended a subscription'))
     // Of the channel that is gone: it must not count for the message on the other.

@@ -1,5 +1,5 @@
 // What was stored is received: at once, in order, the most urgent first, and again when it was not acknowledged.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bodies, drain, type IncomingMessage, message, messages, newPlace, rabbitmqTransport } from '../support/rabbitmq.js'
 
 describe('receiving from RabbitMQ', () => {
@@ -83,6 +83,23 @@ describe('receiving from RabbitMQ', () => {
     expect(await transport.depth('default')).toBe(7)
     await transport.acknowledge(first)
     expect(await transport.receive('default', 3)).toHaveLength(3)
+  })
+
+  it('gives back what it holds and nobody takes, but not what was taken', async () => {
+    const place = newPlace()
+    const [busy, idle] = [place.transport(), place.transport()]
+    const sent = messages(5)
+    await busy.send(sent)
+    const taken = await busy.receive('default', 2)
+    await busy.acknowledge(taken.slice(0, 1))
+    // While one is taken, its acknowledgement is awaited.
+    expect(await idle.receive('default', 10)).toEqual([])
+    await busy.acknowledge(taken.slice(1))
+    const others = await vi.waitUntil(async () => {
+      const received = await idle.receive('default', 10)
+      return received.length > 0 && received
+    })
+    expect(bodies(others)).toEqual(bodies(sent.slice(2)))
   })
 
   it('calls back when something arrives, until it is told to stop', async () => {

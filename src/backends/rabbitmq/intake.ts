@@ -1,8 +1,8 @@
 /**
  * One of Kerja's queues as it is received: its priorities are queues of their own at the broker, and the most urgent comes first.
  *
- * It subscribes at the first call and ends the subscriptions when what it holds is not received for a while, so that a process whose slots are full, or whose
- * queue is paused, does not sit on messages that others could have.
+ * It subscribes at the first call, and ends the subscriptions when what it holds is not received for a while: a process whose slots are full, or
+ * whose queue is paused, does not sit on messages that others could have.
  */
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
 import type { IncomingMessage } from '../broker/transport.js'
@@ -24,7 +24,7 @@ export interface Intake {
 const IDLE_MS = 250
 /** How long a priority is waited for that cannot be subscribed to, when others can. */
 const START_MS_MAX = 3_000
-/** How long that is waited for. */
+/** How long a message is waited for that the broker is about to hand out, and how often. */
 const ARRIVAL_MS = 20
 const ARRIVAL_ROUNDS_MAX = 5
 
