@@ -4,7 +4,7 @@ import { KerjaError } from '../../errors.js'
 import type { Transport } from '../broker/transport.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createCalls } from './calls.js'
-import { createDirectory } from './directory.js'
+import { createDirectory, type RankPlace } from './directory.js'
 import { createClient } from './driver.js'
 import { faultOf } from './faults.js'
 import { createHeld } from './held.js'
@@ -32,8 +32,10 @@ export function createTransport(config: SqsConfig): Transport {
   const { acknowledge, setAside } = createAcknowledge({ config, calls, directory, held })
 
   async function depth(queue: string): Promise<number> {
-    await directory.discover()
-    const counts = await Promise.all(directory.placesOf(queue).map((place) => directory.depthOf(place).catch(zeroIfGone)))
+    if (!watch.isWatched(queue)) await directory.discover()
+    // Nothing waits where a long poll does.
+    const depthOf = async (place: RankPlace): Promise<number> => ((await watch.isPolled(place)) ? 0 : directory.depthOf(place).catch(zeroIfGone))
+    const counts = await Promise.all(directory.placesOf(queue).map(depthOf))
     return counts.reduce((sum, count) => sum + count, held.bufferedCount(queue))
   }
 
