@@ -54,7 +54,7 @@ export async function runChaos({ backend, jobs, workers, producers, killEveryMs,
     }
     await kerja.schedules.pause(SCHEDULE)
     const endAt = await nextTick(kerja)
-    await Promise.race([untilEnded(kerja, log), crew.failed])
+    await Promise.race([untilEnded(kerja, store, log), crew.failed])
     const records = await readRecords(kerja)
     await crew.stop()
     const [entries, lives] = [readJournals(folder), await store.lives()]
@@ -165,13 +165,13 @@ function repeat({ everyMs, act }, random) {
 const report = (crew, store, log) =>
   setInterval(() => log(JSON.stringify({ kills: crew.kills.length, ...store.counts() }).replaceAll(/["{}]/g, ' ')), 5_000)
 
-async function untilEnded(kerja, log) {
+async function untilEnded(kerja, { isEmpty = () => true }, log) {
   const limit = Date.now() + SETTLE_LIMIT_MS
   for (;;) {
     const stats = await kerja.queues.stats()
     const live = stats.reduce((sum, { counts }) => sum + counts.available + counts.scheduled + counts.running + counts.retryable, 0)
     log(`live ${live}`)
-    if (live === 0) return
+    if (live === 0 && isEmpty()) return
     if (Date.now() > limit) throw new Error(`${live} jobs had not ended ${SETTLE_LIMIT_MS} ms after the last fault`)
     await sleep(500)
   }

@@ -47,6 +47,8 @@ export async function openStore({ folder, random, seed }) {
     url: `sqs://${region}/${prefix}?endpoint=${encodeURIComponent(endpoint)}`,
     faults: [{ everyMs: REFUSE_EVERY_MS, act: refuse }],
     outages,
+    /** What a process that was killed had received is out of sight for a while, and not in SQS's count of what waits. */
+    isEmpty: () => [...server.queues].every(([name, { messages }]) => name.endsWith('dead') || messages.size === 0),
     counts: () => ({ ...counts, requests: server.requests.length }),
     close: async () => {
       await server.stop()
