@@ -106,7 +106,8 @@ describe.each(BROKERS)('$backend without a state', ({ backend, open, blockMs }) 
     })
     await kerja.worker({ handlers: [long.handle(() => undefined)] }).start()
     worker.child.kill('SIGKILL')
-    expect(await when(() => completed[0])).toMatchObject({ id, attempt: 1, token: 2 })
+    // On SQS a poll of the dead process may have taken it once more.
+    expect(await when(() => completed[0])).toMatchObject({ id, attempt: 1, token: expect.toSatisfy((token: number) => token >= 2) })
   })
 
   it('delays, retries and gives back by the broker’s own clock', { timeout: 60_000 }, async () => {
