@@ -10,10 +10,17 @@ import { containLogger, createLogger, LOG_LEVELS, type Logger, type LogLevel } f
 
 export interface KerjaOptions {
   /**
-   * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'memory:'`, or a backend made by `sqlite(…)` or `memory(…)`.
+   * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'postgres://…'`, `'memory:'`, with a `state` also `'amqp://…'` and
+   * `'sqs://…'`; or a backend made by `sqlite(…)`, `postgres(…)`, `rabbitmq(…)`, `sqs(…)` or `memory(…)`.
    * @default the environment's KERJA_URL, else `kerja.db` beside the nearest package.json (an error with NODE_ENV=production)
    */
   readonly backend?: string | Backend
+  /**
+   * The SQL store of a backend that is a broker: `'postgres://…'`, `'sqlite:jobs.db'`, or such a backend. Jobs are there from their claim on, and
+   * those that are not plain from the beginning.
+   * @default the environment's KERJA_STATE_URL
+   */
+  readonly state?: string | Backend
   /** How long `enqueue` waits for the backend's confirmation, from 1 ms to 24 h; then it throws ENQUEUE_TIMEOUT. @default '3s' */
   readonly enqueueTimeout?: Duration
   /**
@@ -57,7 +64,9 @@ export interface KerjaConfig extends KerjaOptions {
 export interface ResolvedKerjaOptions {
   /** null: to be found in the environment at first use. */
   readonly backend: string | Backend | null
-  /** Where KERJA_URL is set, it is taken instead: the backend is a configuration file's. */
+  /** null: to be found in the environment where the backend is a broker. */
+  readonly state: string | Backend | null
+  /** Where KERJA_URL or KERJA_STATE_URL is set, it is taken instead: these are a configuration file's. */
   readonly environmentFirst: boolean
   readonly enqueueTimeoutMs: number
   readonly logger: Logger
@@ -87,14 +96,15 @@ const FROM_FILE: unique symbol = Symbol.for('kerja.config')
 
 /** @throws {OPTION_UNKNOWN} {OPTION_INVALID} {BACKEND_UNKNOWN} */
 export function resolveKerjaOptions(config: KerjaConfig, where: string): ResolvedKerjaOptions {
-  rejectUnknown(config, ['backend', 'enqueueTimeout', 'logger', 'spool', 'worker'], where)
+  rejectUnknown(config, ['backend', 'state', 'enqueueTimeout', 'logger', 'spool', 'worker'], where)
   if (config.worker !== undefined && (typeof config.worker !== 'string' || config.worker === '')) {
     throw new KerjaError('OPTION_INVALID', `worker must be the path of a file; got ${quote(config.worker)}.`, { details: { option: 'worker' } })
   }
   const { enqueueTimeout = DEFAULTS.enqueue.timeoutMs, logger = 'info' } = config
   const range = { minMs: 1, maxMs: DEFAULTS.enqueue.timeoutMaxMs }
   return {
-    backend: config.backend === undefined ? null : checkBackend(config.backend),
+    backend: config.backend === undefined ? null : checkBackend(config.backend, 'backend'),
+    state: config.state === undefined ? null : checkBackend(config.state, 'state'),
     environmentFirst: FROM_FILE in config,
     enqueueTimeoutMs: parseDuration(enqueueTimeout, 'enqueueTimeout', range),
     logger: checkLogger(logger),
@@ -117,7 +127,7 @@ function resolveSpool(spool: SpoolOptions): ResolvedSpoolOptions {
 const invalid = (option: string, rule: string, value: unknown): KerjaError =>
   new KerjaError('OPTION_INVALID', `${option} must be ${rule}; got ${quote(value)}.`, { details: { option } })
 
-function checkBackend(backend: string | Backend): string | Backend {
+function checkBackend(backend: string | Backend, option: 'backend' | 'state'): string | Backend {
   if (typeof backend === 'string') {
     checkBackendUrl(backend)
     return backend
@@ -125,9 +135,9 @@ function checkBackend(backend: string | Backend): string | Backend {
   if (typeof backend === 'object' && backend !== null && typeof backend.open === 'function' && typeof backend.queue === 'object') return backend
   throw new KerjaError(
     'OPTION_INVALID',
-    `backend must be a URL such as 'sqlite:jobs.db' or a backend made by sqlite(…) or memory(…); got ${quote(backend)}.`,
+    `${option} must be a URL such as 'sqlite:jobs.db' or a backend made by sqlite(…) or postgres(…); got ${quote(backend)}.`,
     {
-      details: { option: 'backend' },
+      details: { option },
     },
   )
 }

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type BackendAddress, maskUrl, parseBackendUrl } from './backend-url.js'
+import { type BackendAddress, type BrokerAddress, isBroker, maskUrl, parseBackendUrl, parseStateUrl, stateRequired } from './backend-url.js'
 import type { Backend } from './contract/backend.js'
 import { KerjaError } from './errors.js'
 import type { Logger } from './observe/logger.js'
@@ -33,24 +33,49 @@ interface Engines {
 export interface BackendChoice {
   /** What `new Kerja({ backend })` was told, or null. */
   readonly backend: string | Backend | null
-  /** KERJA_URL overrides it. */
+  /** What `new Kerja({ state })` was told, or null. */
+  readonly state: string | Backend | null
+  /** KERJA_URL and KERJA_STATE_URL override them. */
   readonly environmentFirst: boolean
 }
 
-/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
-export async function loadBackend({ backend, environmentFirst }: BackendChoice, logger: Logger): Promise<HeldBackend> {
-  const given = environmentFirst ? process.env.KERJA_URL || backend : backend
-  if (typeof given === 'object' && given !== null) return holdBackend(given)
-  const url = given ?? environmentUrl()
-  if (url !== null)
-    return holdAddress(parseBackendUrl(url, process.cwd()), logger, () =>
-      logger.debug('backend', { url: maskUrl(parseBackendUrl(url, process.cwd()).key) }),
+/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {STATE_REQUIRED} {OPTION_INVALID} {DRIVER_MISSING} */
+export async function loadBackend(choice: BackendChoice, logger: Logger): Promise<HeldBackend> {
+  const named = (choice.environmentFirst ? process.env.KERJA_URL || choice.backend : choice.backend) ?? environmentUrl()
+  const address = typeof named === 'string' ? parseBackendUrl(named, process.cwd()) : null
+  if (address !== null && isBroker(address)) return holdBroker(address, brokerState(choice, address), logger)
+  // What the environment has put in the place of a broker needs the broker's state no more.
+  if (choice.state !== null && named === choice.backend) throw uselessState()
+  if (address !== null)
+    return holdAddress(
+      address,
+      () => importStore(address, logger),
+      () => logger.debug('backend', { url: maskUrl(address.key) }),
     )
+  if (typeof named === 'object' && named !== null) return holdBackend(named)
   const path = defaultFile(process.cwd())
-  return holdAddress({ scheme: 'sqlite', key: `sqlite:${path}`, options: { path } }, logger, () =>
-    logger.info('no backend was named, so jobs are kept in a file', { path, setting: 'KERJA_URL or new Kerja({ backend })' }),
+  const store = { scheme: 'sqlite', key: `sqlite:${path}`, options: { path } } as const
+  return holdAddress(
+    store,
+    () => importStore(store, logger),
+    () => logger.info('no backend was named, so jobs are kept in a file', { path, setting: 'KERJA_URL or new Kerja({ backend })' }),
   )
 }
+
+/** @throws {STATE_REQUIRED} */
+function brokerState({ state, environmentFirst }: BackendChoice, { key }: BrokerAddress): string | Backend {
+  const environment = process.env.KERJA_STATE_URL || null
+  const given = environmentFirst ? (environment ?? state) : (state ?? environment)
+  if (given === null) throw stateRequired(maskUrl(key), 'Set KERJA_STATE_URL or new Kerja({ state })')
+  return given
+}
+
+const uselessState = (): KerjaError =>
+  new KerjaError(
+    'OPTION_INVALID',
+    'state is given, but the backend is no broker and keeps everything itself. Leave state out, or name a broker as the backend: amqp://… or sqs://….',
+    { details: { option: 'state' } },
+  )
 
 /** KERJA_URL, or null for the default file. Nothing else is taken as a backend: DATABASE_URL is the application's. */
 function environmentUrl(): string | null {
@@ -74,15 +99,41 @@ export function projectRoot(from: string): string {
   }
 }
 
-async function holdAddress(address: BackendAddress, logger: Logger, onFirst: () => void): Promise<HeldBackend> {
+async function holdAddress({ key }: { readonly key: string }, load: () => Promise<Backend>, onFirst: () => void): Promise<HeldBackend> {
   const { byKey } = engines()
-  let engine = byKey.get(address.key)
+  let engine = byKey.get(key)
   if (engine === undefined) {
     onFirst()
-    engine = { backend: importBackend(address, logger), holderCount: 0 }
-    byKey.set(address.key, engine)
+    engine = { backend: load(), holderCount: 0 }
+    byKey.set(key, engine)
   }
-  return hold(engine, () => byKey.get(address.key) === engine && byKey.delete(address.key))
+  return hold(engine, () => byKey.get(key) === engine && byKey.delete(key))
+}
+
+/** A broker is shared with those who name it with the same state, and the state with those who name that. */
+async function holdBroker(address: BrokerAddress, state: string | Backend, logger: Logger): Promise<HeldBackend> {
+  const load = async (holdState: () => Promise<HeldBackend>): Promise<Backend> => {
+    const held = await holdState()
+    try {
+      return await importBroker(address, { ...held.backend, close: held.release }, logger)
+    } catch (error) {
+      await held.release()
+      throw error
+    }
+  }
+  if (typeof state !== 'string') return hold({ backend: load(() => holdBackend(state)), holderCount: 0 }, () => undefined)
+  const stateAddress = parseStateUrl(state, process.cwd())
+  const holdState = () =>
+    holdAddress(
+      stateAddress,
+      () => importStore(stateAddress, logger),
+      () => undefined,
+    )
+  return holdAddress(
+    { key: `${address.key} ${stateAddress.key}` },
+    () => load(holdState),
+    () => logger.debug('backend', { url: maskUrl(address.key), state: maskUrl(stateAddress.key) }),
+  )
 }
 
 function holdBackend(backend: Backend): Promise<HeldBackend> {
@@ -113,10 +164,15 @@ async function hold(engine: Engine, forget: () => void): Promise<HeldBackend> {
   }
 }
 
-async function importBackend(address: BackendAddress, logger: Logger): Promise<Backend> {
+async function importStore(address: Exclude<BackendAddress, BrokerAddress>, logger: Logger): Promise<Backend> {
   if (address.scheme === 'memory') return (await import('./backends/memory/index.js')).memory()
   if (address.scheme === 'postgres') return (await import('./backends/postgres/index.js')).postgres({ ...address.options, logger })
   return (await import('./backends/sqlite/index.js')).sqlite(address.options)
+}
+
+async function importBroker(address: BrokerAddress, state: Backend, logger: Logger): Promise<Backend> {
+  if (address.scheme === 'rabbitmq') return (await import('./rabbitmq.js')).rabbitmq({ ...address.options, state, logger })
+  return (await import('./sqs.js')).sqs({ ...address.options, state, logger })
 }
 
 function engines(): Engines {

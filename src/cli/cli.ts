@@ -8,6 +8,7 @@ import { safe } from './text.js'
 
 export interface GlobalOptions {
   readonly backend?: string
+  readonly stateUrl?: string
   readonly config?: string
   readonly json?: boolean
   /** False with --no-color. */
@@ -43,7 +44,7 @@ export function createCli(command: Command): Cli {
     loading ??= loadConfig(cwd, options.config)
     return loading
   }
-  const target = async () => resolveTarget({ cwd, flag: options.backend, env: process.env, loaded: await config() })
+  const target = async () => resolveTarget({ cwd, flag: options.backend, stateFlag: options.stateUrl, env: process.env, loaded: await config() })
   return {
     output,
     options,

@@ -38,6 +38,7 @@ export function createProgram(version: string): Command {
     .description('Background jobs for TypeScript on Node.js.')
     .version(version, '-V, --version', 'print the version')
     .option('--backend <url>', 'the backend, such as sqlite:jobs.db (over KERJA_URL, over kerja.config, over the default file)')
+    .option('--state-url <url>', 'the SQL store of a backend that is a broker, such as postgres://… (over KERJA_STATE_URL, over kerja.config)')
     .option('--config <file>', 'the configuration (default: kerja.config.ts, .mts, .js or .mjs, searched upward to package.json)')
     .option('--json', 'print JSON for programs on stdout, and errors as JSON on stderr')
     .option('--no-color', 'no colours (the variable NO_COLOR does the same)')

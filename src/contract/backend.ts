@@ -26,8 +26,19 @@ export interface Backend {
   open(): Promise<void>
   /** Lets running calls end and frees everything. Idempotent, never throws, resolves even when the store is gone. */
   close(): Promise<void>
+  /** Of a backend that keeps jobs in more than one place: which, and whether each answers now. Never rejects. Absent elsewhere. */
+  readonly places?: () => Promise<readonly BackendPlace[]>
   /** The statements a migration would run, without running them; empty when current. `apply` runs them. */
   migrate(options: { readonly apply: boolean }): Promise<readonly MigrationStep[]>
+}
+
+export interface BackendPlace {
+  /** `broker`: where plain jobs wait. `state`: where all else is. */
+  readonly name: 'broker' | 'state'
+  /** Secrets masked. */
+  readonly location: string
+  /** Why it does not answer; null when it does. */
+  readonly error: unknown
 }
 
 export interface MigrationStep {

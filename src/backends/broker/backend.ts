@@ -1,11 +1,12 @@
 /**
  * A backend of two: a broker, where plain jobs wait, and a state, a whole SQL backend, where everything else lives. A claim checks messages out into
- * the state and goes on there. docs/decisions/0011 says why jobs of the state are claimed where they are.
+ * the state and goes on there. docs/decisions/0011-jobs-of-the-state-are-claimed-there.md says why none goes back.
  */
 import type { Backend, Queue } from '../../contract/backend.js'
-import { type StoreClock, systemClock } from '../../contract/clock.js'
+import { systemClock } from '../../contract/clock.js'
 import type { Settlement } from '../../contract/job.js'
-import { KerjaError, passesByItself } from '../../errors.js'
+import { KerjaError } from '../../errors.js'
+import { openBoth, placesOf } from './both.js'
 import { createCheckOut } from './check-out.js'
 import { createClaim } from './claim.js'
 import { createGate } from './gate.js'
@@ -13,84 +14,25 @@ import { createGuard } from './guard.js'
 import { createIntake } from './intake.js'
 import { createLedger } from './ledger.js'
 import { createListening } from './listen.js'
-import { type Notices, silent } from './notices.js'
+import { silent } from './notices.js'
+import { BROKER_DEFAULTS, type BrokerOptions, checkOptions } from './options.js'
 import { createPush } from './push.js'
 import { createKnownQueues } from './queues.js'
 import { createReach } from './reach.js'
 import { createRecent } from './recent.js'
 import { createStateClock } from './state-clock.js'
 import { createTransfer } from './transfer.js'
-import type { Transport } from './transport.js'
 
-export interface BrokerOptions {
-  readonly transport: Transport
-  /** A whole SQL backend. It is this backend's own: closed with it. */
-  readonly state: Backend
-  /** Of this process. @default the system's */
-  readonly clock?: StoreClock
-  /** @default none; the lines go nowhere */
-  readonly logger?: Notices
-  /** So many due jobs of a queue that nobody runs may wait in the state; then the rest of the queue stays in the broker. @default 10000 */
-  readonly heldMax?: number
-}
+export type { BrokerOptions } from './options.js'
 
-export const BROKER_DEFAULTS = Object.freeze({ heldMax: 10_000 })
-/** A producer of plain jobs needs the broker only: its opening does not wait longer for the state. */
-const STATE_PATIENCE_MS = 1_000
-
-export function brokerBackend({ transport, state, clock = systemClock, logger = silent, heldMax = BROKER_DEFAULTS.heldMax }: BrokerOptions): Backend {
+/** @throws {OPTION_INVALID} */
+export function brokerBackend(options: BrokerOptions): Backend {
+  checkOptions(options)
+  const { transport, state } = options
   const location = `${transport.location} with the state ${state.location}`
-  const monotonicNow = (): number => performance.now()
-  const retentionMsMin = transport.redeliveryMs
-  const keep = (retentionMs: number): number => Math.max(retentionMs, retentionMsMin)
   const guard = createGuard(() => new KerjaError('BACKEND_CLOSED', `The ${transport.name} backend of ${location} was closed. Make a new one.`))
-  const recent = createRecent()
-  const queues = createKnownQueues(state.coordination, monotonicNow)
-  const stateClock = createStateClock(state.coordination, clock, monotonicNow)
-  const reach = createReach({ transport, notices: logger, monotonicNow, onLate: (messages) => checkOut.keep(messages) })
-  const checkOut = createCheckOut({ transport, reach, state, recent, stateClock, notices: logger })
-  const gate = createGate({ ledger: state.ledger, heldMax, notices: logger, monotonicNow })
-  const intake = createIntake({ checkOut, reach, queues, stateClock })
-  const listening = createListening(state.queue, transport, queues.noted)
-  const push = createPush({ transport, state, clock, recent, queues })
-  const claim = createClaim({ queue: state.queue, checkOut, gate, stateClock })
-  const { settleSync, pushSync } = state.queue
-  const kept = (settlements: readonly Settlement[]): readonly Settlement[] => settlements.map((settlement) => keepLong(settlement, keep))
-
-  const queue: Queue = {
-    ...guard.all({
-      push: (jobs, options) => (options?.tx === undefined ? push(jobs) : state.queue.push(jobs, options)),
-      claim(request) {
-        listening.serve(request.queues.keys())
-        for (const name of request.queues.keys()) queues.note(name)
-        return claim({ ...request, expiredRetentionMs: keep(request.expiredRetentionMs) })
-      },
-      settle: (settlements, options) => state.queue.settle(kept(settlements), options),
-      lapsed: state.queue.lapsed,
-      async expire({ limit, retentionMs }) {
-        await intake.look()
-        return state.queue.expire({ limit, retentionMs: keep(retentionMs) })
-      },
-    } satisfies Omit<Queue, 'listen' | 'heartbeat' | 'pushSync' | 'settleSync'>),
-    ...(pushSync === undefined ? {} : { pushSync }),
-    ...(settleSync === undefined ? {} : { settleSync: (settlements, options) => settleSync(kept(settlements), options) }),
-    listen(listener) {
-      guard.check()
-      return listening.listen(listener)
-    },
-    heartbeat: state.queue.heartbeat,
-  }
-
-  /** @throws where neither answers, or one of them never will */
-  async function open(): Promise<void> {
-    const opening = state.open()
-    const broker = await failureOf(transport.open())
-    const other = await failureOf(broker === null ? Promise.race([opening, pause(STATE_PATIENCE_MS)]) : opening)
-    const errors = [broker, other].filter((error) => error !== null)
-    const fatal = errors.find((error) => !passesByItself(error))
-    if (fatal !== undefined) throw fatal
-    if (errors.length === 2) throw errors[0]
-  }
+  const parts = createParts(options)
+  const { checkOut, gate, ledger, listening, queue, transfer } = parts
 
   async function close(): Promise<void> {
     listening.close()
@@ -103,9 +45,17 @@ export function brokerBackend({ transport, state, clock = systemClock, logger = 
   return {
     name: transport.name,
     location,
-    capabilities: Object.freeze({ ...state.capabilities, knownAtOnce: false, retentionMsMin: retentionMsMin === 0 ? null : retentionMsMin }),
-    queue,
-    ledger: guard.all(createLedger({ ledger: state.ledger, intake, queues, recent, keep })),
+    capabilities: Object.freeze({ ...state.capabilities, knownAtOnce: false, retentionMsMin: transport.redeliveryMs || null }),
+    queue: {
+      ...guard.all(queue),
+      ...synchronous(state.queue, parts.keepLong),
+      listen(listener) {
+        guard.check()
+        return listening.listen(listener)
+      },
+      heartbeat: state.queue.heartbeat,
+    },
+    ledger: guard.all(ledger),
     coordination: guard.all({
       ...state.coordination,
       async pauseQueue(name) {
@@ -113,25 +63,55 @@ export function brokerBackend({ transport, state, clock = systemClock, logger = 
         gate.doubt(name)
       },
     }),
-    transfer: guard.all(createTransfer({ state, transport, intake, queues })),
-    open: guard.one(open),
-    close() {
-      return guard.close(close)
-    },
-    migrate: guard.one((options) => state.migrate(options)),
+    transfer: guard.all(transfer),
+    open: guard.one(() => openBoth(transport, state)),
+    close: () => guard.close(close),
+    places: guard.one(() => placesOf(transport, state)),
+    migrate: guard.one((asked) => state.migrate(asked)),
   }
 }
 
-/** Jobs that ended are kept until no copy of their message can come any more. */
-function keepLong(settlement: Settlement, keep: (retentionMs: number) => number): Settlement {
-  return 'retentionMs' in settlement ? { ...settlement, retentionMs: keep(settlement.retentionMs) } : settlement
+function createParts({ transport, state, clock = systemClock, logger: notices = silent, heldMax = BROKER_DEFAULTS.heldMax }: BrokerOptions) {
+  const monotonicNow = (): number => performance.now()
+  const keep = (retentionMs: number): number => Math.max(retentionMs, transport.redeliveryMs)
+  /** Jobs that ended are kept until no copy of their message can come any more. */
+  const keepLong = (settlements: readonly Settlement[]): readonly Settlement[] =>
+    settlements.map((settlement) => ('retentionMs' in settlement ? { ...settlement, retentionMs: keep(settlement.retentionMs) } : settlement))
+  const recent = createRecent()
+  const queues = createKnownQueues(state.coordination, monotonicNow)
+  const stateClock = createStateClock(state.coordination, clock, monotonicNow)
+  const reach = createReach(transport, notices, monotonicNow)
+  const checkOut = createCheckOut({ transport, reach, state, recent, stateClock, notices })
+  const gate = createGate({ ledger: state.ledger, heldMax, notices, monotonicNow })
+  const intake = createIntake({ checkOut, reach, queues, stateClock })
+  const listening = createListening(state.queue, transport, queues.noted)
+  const push = createPush({ transport, state, clock, recent, queues })
+  const claim = createClaim({ queue: state.queue, checkOut, gate, stateClock })
+
+  const queue: Omit<Queue, 'listen' | 'heartbeat' | 'pushSync' | 'settleSync'> = {
+    push: (jobs, options) => (options?.tx === undefined ? push(jobs) : state.queue.push(jobs, options)),
+    claim(request) {
+      listening.serve(request.queues.keys())
+      for (const name of request.queues.keys()) queues.note(name)
+      return claim({ ...request, expiredRetentionMs: keep(request.expiredRetentionMs) })
+    },
+    settle: (settlements, options) => state.queue.settle(keepLong(settlements), options),
+    lapsed: (request) => state.queue.lapsed(request),
+    async expire({ limit, retentionMs }) {
+      await intake.look()
+      return state.queue.expire({ limit, retentionMs: keep(retentionMs) })
+    },
+  }
+  const ledger = createLedger({ ledger: state.ledger, intake, queues, recent, keep })
+  const transfer = createTransfer({ state, transport, intake, queues })
+  return { checkOut, gate, keepLong, ledger, listening, queue, transfer }
 }
 
-/** Why it failed; null when it did not. */
-const failureOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => null,
-    (error: unknown) => error,
-  )
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
+/** On the caller's transaction, of a state that has it. */
+function synchronous(
+  { pushSync, settleSync }: Queue,
+  keepLong: (settlements: readonly Settlement[]) => readonly Settlement[],
+): Pick<Queue, 'pushSync' | 'settleSync'> {
+  if (pushSync === undefined || settleSync === undefined) return {}
+  return { pushSync, settleSync: (settlements, options) => settleSync(keepLong(settlements), options) }
+}

@@ -25,7 +25,8 @@ export interface Transport {
   send(messages: readonly OutgoingMessage[]): Promise<readonly (KerjaError | null)[]>
   /**
    * Up to `max` messages that wait in the queue, most urgent first, then oldest. Does not wait for any to arrive: an empty answer means that none
-   * could be had now. They stay the receiver's until they are acknowledged or set aside, or until it closes or dies: then they come again.
+   * could be had now. They stay the receiver's until they are acknowledged or set aside, or until it closes or dies: then they come again. What it
+   * holds ahead, and nobody has received for 250 ms, others must be able to have.
    * @throws {BACKEND_UNAVAILABLE}
    */
   receive(queue: string, max: number): Promise<readonly IncomingMessage[]>

@@ -1,10 +1,11 @@
 /** `kerja doctor`: finds what is wrong, and says what to do. */
 import type { Command } from 'commander'
 import { isKerjaError } from '../../index.js'
-import { type Cli, createCli } from '../cli.js'
+import { type Cli, createCli, createCliLogger } from '../cli.js'
 import type { LoadedConfig } from '../config.js'
 import { type Check, fail } from '../doctor/check.js'
 import { checkBackend, checkConfig, checkDriver, checkFilesystem, checkNode, checkSettings } from '../doctor/environment.js'
+import { checkPlaces } from '../doctor/places.js'
 import { checkStore } from '../doctor/store.js'
 import { EXIT } from '../exit.js'
 import { examples } from '../help.js'
@@ -46,7 +47,7 @@ async function examine(cli: Cli): Promise<readonly Check[]> {
   }
 }
 
-async function examineProject({ cwd, target, withKerja }: Cli, loaded: LoadedConfig | null): Promise<readonly Check[]> {
+async function examineProject({ cwd, output, target, withKerja }: Cli, loaded: LoadedConfig | null): Promise<readonly Check[]> {
   const resolved = await target()
   const backend = checkBackend(resolved, loaded)
   const driver = await checkDriver(resolved)
@@ -54,7 +55,10 @@ async function examineProject({ cwd, target, withKerja }: Cli, loaded: LoadedCon
   const environment = [checkConfig(cwd, loaded), backend, driver, ...checkSettings(resolved), filesystem].filter((check) => check !== null)
   // Opening would only repeat it in other words.
   if ([backend, driver, filesystem].some((check) => check?.status === 'fail')) return environment
-  return [...environment, ...(await withKerja((kerja) => checkStore(kerja, resolved)))]
+  const places = await checkPlaces(resolved, createCliLogger(output))
+  // Everything else that is asked, the state answers.
+  if (places.some(({ name, status }) => name === 'state' && status === 'fail')) return [...environment, ...places]
+  return [...environment, ...places, ...(await withKerja((kerja) => checkStore(kerja, resolved)))]
 }
 
 function print({ output }: Cli, checks: readonly Check[]): void {

@@ -2,7 +2,7 @@
 import { randomFillSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { type BackendAddress, maskUrl, parseBackendUrl } from '../../backend-url.js'
+import { type BackendAddress, isBroker, maskUrl, parseBackendUrl, parseStateUrl } from '../../backend-url.js'
 import { createIdGenerator } from '../../core/id.js'
 import { DEFAULTS } from '../../core/options.js'
 import { countKeys, type MoveReport, move, survey } from '../../forwarder/move.js'
@@ -16,7 +16,9 @@ import { safe, shortDuration } from '../text.js'
 
 interface Options {
   readonly from: string
+  readonly fromState?: string
   readonly to: string
+  readonly toState?: string
   readonly history?: boolean
   readonly wait?: boolean
   readonly dryRun?: boolean
@@ -28,7 +30,10 @@ the old store only when the new one has it on disk, so a move may be stopped or 
 either side. While producers still enqueue at the old store it goes on carrying what they add: switch them over, or stop it with Ctrl-C.
 
 It ends with 0 when everything was moved, and with 1 when something is left: jobs that still run at the old store (see --wait), jobs that the new
-store refused, or all that remained when it was stopped.`
+store refused, or all that remained when it was stopped.
+
+A broker is moved with its state: what waits in the broker is checked out first. To put a broker before the store you have, nothing is moved: name
+the broker as the backend, and the store as its state.`
 
 export function registerMove(program: Command): void {
   program
@@ -37,6 +42,8 @@ export function registerMove(program: Command): void {
     .description('Carry everything from one store to another: jobs, schedules, paused queues, idempotency keys.')
     .requiredOption('--from <url>', 'the old store, such as sqlite:jobs.db')
     .requiredOption('--to <url>', 'the new store, such as sqlite:/var/lib/app/jobs.db')
+    .option('--from-state <url>', 'the SQL store of an old store that is a broker')
+    .option('--to-state <url>', 'the SQL store of a new store that is a broker')
     .option('--history', 'also jobs that have ended')
     .option('--wait', 'wait for jobs that run at the old store, and carry those that come back')
     .option('--dry-run', 'print what there is to move, and change nothing')
@@ -46,13 +53,17 @@ export function registerMove(program: Command): void {
       examples([
         'kerja move --from sqlite:jobs.db --to sqlite:/mnt/new/jobs.db --dry-run',
         'kerja move --from sqlite:jobs.db --to sqlite:/mnt/new/jobs.db --history --wait',
+        'kerja move --from sqlite:jobs.db --to amqp://app@mq/jobs --to-state postgres://app@db/app',
       ]),
     )
     .action(async (options: Options, command: Command) => {
       const cli = createCli(command)
       const logger = createCliLogger(cli.output)
-      const [from, to] = [addressOf(options.from, '--from', cli.cwd), addressOf(options.to, '--to', cli.cwd)]
-      if (from.key === to.key) throw new CliError('USAGE', `--from and --to name the same store, ${maskUrl(from.key)}. Name two different ones.`)
+      const from = storeOf(options.from, options.fromState, '--from', cli.cwd)
+      const to = storeOf(options.to, options.toState, '--to', cli.cwd)
+      const [fromStore, toStore] = [from.state ?? from.backend, to.state ?? to.backend]
+      if (fromStore === toStore)
+        throw new CliError('USAGE', `--from and --to keep their jobs in the same store, ${maskUrl(fromStore)}, so there is nothing to move.`)
       await withBackend(from, logger, async (source) => {
         await refuseEmpty(source)
         await withBackend(to, logger, (target) =>
@@ -62,18 +73,35 @@ export function registerMove(program: Command): void {
     })
 }
 
+interface Store {
+  /** URLs, the same for the same store. */
+  readonly backend: string
+  readonly state: string | null
+}
+
 /** @throws {BACKEND_UNKNOWN} {OPTION_UNKNOWN} {OPTION_INVALID} {USAGE} */
-function addressOf(url: string, option: string, folder: string): BackendAddress {
+function storeOf(url: string, stateUrl: string | undefined, option: '--from' | '--to', folder: string): Store {
   const address = parseBackendUrl(url, folder)
   if (address.scheme === 'memory')
     throw new CliError('USAGE', `${option} is memory:, which lives and dies with this process. Name a store that lasts.`)
-  if (option === '--from' && address.scheme === 'sqlite' && !existsSync(address.options.path))
-    throw new CliError('STORE_NOT_FOUND', `${address.options.path} does not exist, so there is nothing to move. Check --from.`)
-  return address
+  if (!isBroker(address)) {
+    if (stateUrl !== undefined) throw new CliError('USAGE', `${option}-state is for a broker, and ${option} is none. Leave it out.`)
+    if (option === '--from') refuseMissing(address, option)
+    return { backend: address.key, state: null }
+  }
+  if (stateUrl === undefined) throw new CliError('USAGE', `${option} is a broker, whose jobs are in a SQL store too: name it with ${option}-state.`)
+  const state = parseStateUrl(stateUrl, folder)
+  if (option === '--from') refuseMissing(state, `${option}-state`)
+  return { backend: address.key, state: state.key }
 }
 
-async function withBackend(address: BackendAddress, logger: Logger, act: (backend: HeldBackend['backend']) => Promise<void>): Promise<void> {
-  const { backend, release } = await loadBackend({ backend: address.key, environmentFirst: false }, logger)
+function refuseMissing(address: BackendAddress, option: string): void {
+  if (address.scheme === 'sqlite' && !existsSync(address.options.path))
+    throw new CliError('STORE_NOT_FOUND', `${address.options.path} does not exist, so there is nothing to move. Check ${option}.`)
+}
+
+async function withBackend(store: Store, logger: Logger, act: (backend: HeldBackend['backend']) => Promise<void>): Promise<void> {
+  const { backend, release } = await loadBackend({ ...store, environmentFirst: false }, logger)
   try {
     await act(backend)
   } finally {

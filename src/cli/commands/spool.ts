@@ -82,7 +82,8 @@ async function drain(cli: Cli, given: string | undefined): Promise<void> {
   const stop = new AbortController()
   // A second signal ends the process, as ever.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-  const { backend, release } = await loadBackend({ backend: (await cli.target()).options.backend ?? null, environmentFirst: false }, logger)
+  const { options: named } = await cli.target()
+  const { backend, release } = await loadBackend({ backend: named.backend ?? null, state: named.state ?? null, environmentFirst: false }, logger)
   const total = { accepted: 0, duplicate: 0, superseded: 0, refused: 0 }
   try {
     await backend.open()

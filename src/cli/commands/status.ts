@@ -1,10 +1,12 @@
 /** `kerja status`: the system on one page. */
 import type { Command } from 'commander'
+import type { BackendPlace } from '../../contract/backend.js'
 import { isKerjaError, type Kerja, type QueueStatus, type ScheduleStatus, type WorkerStatus } from '../../index.js'
-import { createCli } from '../cli.js'
-import { judge } from '../exit.js'
+import { createCli, createCliLogger } from '../cli.js'
+import { EXIT, judge } from '../exit.js'
 import { examples } from '../help.js'
 import type { Output } from '../output.js'
+import { placesOf } from '../places.js'
 import { configuredSpool } from '../spool-place.js'
 import { relativeTime, safe, shortDuration } from '../text.js'
 import { QUEUE_COLUMNS, queueJson, queueRow } from '../views.js'
@@ -12,6 +14,8 @@ import { QUEUE_COLUMNS, queueJson, queueRow } from '../views.js'
 interface BackendFacts {
   readonly location: string
   readonly source: string
+  /** Of a backend that keeps jobs in more than one. */
+  readonly places: readonly BackendPlace[]
 }
 
 interface Facts {
@@ -36,14 +40,16 @@ export function registerStatus(program: Command): void {
     .addHelpText('after', examples(['kerja status', "kerja status --json | jq '.workers.alive'"]))
     .action(async (_options: unknown, command: Command) => {
       const cli = createCli(command)
-      const { output, target, withKerja } = cli
-      const { source, location } = await target()
+      const { output, withKerja } = cli
+      const target = await cli.target()
+      const { source, location } = target
       const spool = await configuredSpool(cli)
       await withKerja(async (kerja) => {
         const answer = await ask(kerja)
-        const backend = { location, source }
+        const backend = { location, source, places: await placesOf(target, createCliLogger(output)).catch(() => []) }
+        if (backend.places.some(({ error }) => error !== null)) process.exitCode = EXIT.unavailable
         if (answer.overview === null) return unreachable(output, { backend, spool }, answer.error)
-        output.value({ backend: { ...backend, reachable: true, error: null }, ...overviewJson(answer.overview), spool })
+        output.value({ backend: { ...backendJson(backend), reachable: true, error: null }, ...overviewJson(answer.overview), spool })
         print(output, { backend, spool }, answer.overview)
       })
     })
@@ -80,7 +86,7 @@ function unreachable(output: Output, { backend, spool }: Facts, error: unknown):
   const { exitCode, report } = judge(error)
   process.exitCode = exitCode
   output.value({
-    backend: { ...backend, reachable: false, error: { code: report?.code, message: report?.message } },
+    backend: { ...backendJson(backend), reachable: false, error: { code: report?.code, message: report?.message } },
     queues: [],
     workers: null,
     schedules: null,
@@ -88,7 +94,26 @@ function unreachable(output: Output, { backend, spool }: Facts, error: unknown):
   })
   output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
   output.line(`reachable  ${output.paint('red', 'no')}: ${report?.code} ${safe(report?.message ?? '')}`)
+  printPlaces(output, backend)
   printSpool(output, spool)
+}
+
+const backendJson = ({ location, source, places }: BackendFacts) => ({
+  location,
+  source,
+  places: places.map(({ error, ...place }) => {
+    const { report } = judge(error)
+    return { ...place, reachable: error === null, error: error === null ? null : { code: report?.code, message: report?.message } }
+  }),
+})
+
+function printPlaces(output: Output, { places }: BackendFacts): void {
+  for (const { name, error } of places) {
+    const { report } = judge(error)
+    const words =
+      error === null ? output.paint('green', 'answers') : `${output.paint('red', 'is away')}: ${report?.code} ${safe(report?.message ?? '')}`
+    output.line(`${name.padEnd(10)} ${words}`)
+  }
 }
 
 function printSpool(output: Output, spool: Facts['spool']): void {
@@ -101,7 +126,8 @@ function printSpool(output: Output, spool: Facts['spool']): void {
 function print(output: Output, { backend, spool }: Facts, overview: Overview): void {
   const { workers, schedules } = overviewJson(overview)
   output.line(`backend    ${safe(backend.location)} (from ${safe(backend.source)})`)
-  output.line(`reachable  ${output.paint('green', 'yes')}`)
+  if (backend.places.length === 0) output.line(`reachable  ${output.paint('green', 'yes')}`)
+  printPlaces(output, backend)
   const dead = workers.dead === 0 ? '' : `, ${output.paint('yellow', `${workers.dead} dead`)}`
   output.line(`workers    ${workers.alive} alive${dead}, ${workers.runningCount} of ${workers.concurrency} slots busy`)
   const next = schedules.next === null ? '' : `, next ${safe(schedules.next.name)} ${relativeTime(schedules.next.nextAt, Date.now())}`
