@@ -1,5 +1,5 @@
 // What was stored is received: at once, in order, the most urgent first, and again when it was not acknowledged.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bodies, drain, type IncomingMessage, message, messages, newPlace, rabbitmqTransport } from '../support/rabbitmq.js'
 
 describe('receiving from RabbitMQ', () => {
@@ -59,6 +59,20 @@ describe('receiving from RabbitMQ', () => {
     expect(bodies(all.flat()).sort()).toEqual(bodies(sent).sort())
   })
 
+  it('lets many begin at once on a queue that nobody has made yet', async () => {
+    const place = newPlace()
+    const transports = Array.from({ length: 6 }, () => place.transport())
+    await Promise.all(transports.map((transport) => Promise.all([transport.open(), transport.depth('default')])))
+    const [one, other, ...receivers] = transports
+    const sent = [message(), message()]
+    const [first, second] = await Promise.all([
+      one!.send([sent[0]!]),
+      other!.send([sent[1]!]),
+      ...receivers.map((each) => each.receive('default', 1)),
+    ])
+    expect([first, second]).toEqual([[null], [null]])
+  })
+
   it('takes no more than it may hold, until some are acknowledged', async () => {
     const place = newPlace()
     const transport = place.transport({ prefetch: 5 })
@@ -69,6 +83,23 @@ describe('receiving from RabbitMQ', () => {
     expect(await transport.depth('default')).toBe(7)
     await transport.acknowledge(first)
     expect(await transport.receive('default', 3)).toHaveLength(3)
+  })
+
+  it('gives back what it holds and nobody takes, but not what was taken', async () => {
+    const place = newPlace()
+    const [busy, idle] = [place.transport(), place.transport()]
+    const sent = messages(5)
+    await busy.send(sent)
+    const taken = await busy.receive('default', 2)
+    await busy.acknowledge(taken.slice(0, 1))
+    // While one is taken, its acknowledgement is awaited.
+    expect(await idle.receive('default', 10)).toEqual([])
+    await busy.acknowledge(taken.slice(1))
+    const others = await vi.waitUntil(async () => {
+      const received = await idle.receive('default', 10)
+      return received.length > 0 && received
+    })
+    expect(bodies(others)).toEqual(bodies(sent.slice(2)))
   })
 
   it('calls back when something arrives, until it is told to stop', async () => {

@@ -115,8 +115,17 @@ export async function startNode(settings: readonly string[] = []): Promise<Rabbi
     await exited
   }
 
+  async function destroy(): Promise<void> {
+    process.off('exit', killGroup)
+    await kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+
   process.once('exit', killGroup)
-  await start()
+  await start().catch(async (error: unknown) => {
+    await destroy()
+    throw error
+  })
   return {
     url,
     port,
@@ -126,10 +135,6 @@ export async function startNode(settings: readonly string[] = []): Promise<Rabbi
       const { stdout } = await promisify(execFile)(join(bin, 'rabbitmqctl'), ['--quiet', ...words], { env, cwd: folder })
       return stdout
     },
-    async destroy() {
-      process.off('exit', killGroup)
-      await kill()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    destroy,
   }
 }

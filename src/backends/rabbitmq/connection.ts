@@ -17,7 +17,7 @@ export interface Connection {
   /** Why the broker takes no messages now (an alarm of memory or disk); null while it does. */
   readonly blocked: string | null
   readonly lost: boolean
-  /** Set by whoever holds it. Called once. */
+  /** Set by whoever holds it. Called once, unless it is lost already. */
   onLost: (error: unknown) => void
   /** Ends although the broker is gone. */
   close(): Promise<void>
@@ -47,12 +47,19 @@ export async function openConnection(config: TransportConfig, purpose: string): 
   }
 }
 
+/** What the library does not show: its socket, which alone knows whether anything came, and its timers. */
+interface Internals {
+  readonly stream: Socket
+  readonly heartbeater?: { readonly sendTimer?: NodeJS.Timeout; readonly recvTimer?: NodeJS.Timeout } | null
+}
+
 function createConnection(model: ChannelModel, { location, logger }: TransportConfig): Connection {
-  // The library does not show its socket; only the socket knows whether anything came.
-  const { stream } = model.connection as unknown as { readonly stream: Socket }
+  const { stream, heartbeater } = model.connection as unknown as Internals
   let lastError: unknown
   let silentLooks = 0
   let bytesSeen = stream.bytesRead
+  // An idle connection keeps no process alive; calls do, by their deadlines.
+  for (const handle of [stream, heartbeater?.sendTimer, heartbeater?.recvTimer]) handle?.unref()
 
   const look = setInterval(() => {
     silentLooks = stream.bytesRead === bytesSeen ? silentLooks + 1 : 0
@@ -69,20 +76,23 @@ function createConnection(model: ChannelModel, { location, logger }: TransportCo
     channel: () => model.createChannel().then(quiet),
     confirmChannel: () => model.createConfirmChannel().then(quiet),
     async close() {
-      clearInterval(look)
       if (!connection.lost) await atMost(model.close(), CLOSE_MS_MAX)
       stream.destroy()
     },
   }
+  const end = (error: unknown): void => {
+    if (connection.lost) return
+    connection.lost = true
+    clearInterval(look)
+    stream.destroy()
+    connection.onLost(error ?? lastError)
+  }
   model.on('error', (error) => {
     lastError = error
   })
-  model.on('close', (error) => {
-    clearInterval(look)
-    connection.lost = true
-    stream.destroy()
-    connection.onLost(error ?? lastError)
-  })
+  model.on('close', end)
+  // The library's word may have come before anybody listened.
+  stream.once('close', () => end(lastError))
   model.on('blocked', (reason) => {
     connection.blocked = reason
     logger.warn('RabbitMQ takes no messages for now', { location, reason })

@@ -1,10 +1,12 @@
 /**
  * One of the broker's queues as it is received: subscribed to when somebody asks, and again after the subscription has ended.
  *
- * States: stopped → starting → running → stopped.
+ * States: stopped → starting → running → stopped; resting for a while after a refusal.
  */
 import type { PriorityRank } from '../../core/state.js'
+import type { KerjaError } from '../../errors.js'
 import type { IncomingMessage } from '../broker/transport.js'
+import type { Connection } from './connection.js'
 import type { Declarer } from './declarer.js'
 import { faultOf, unavailable } from './faults.js'
 import type { Link } from './link.js'
@@ -18,6 +20,7 @@ export interface Consumer {
   readonly bufferedCount: number
   /** Messages that were taken and are not acknowledged. */
   readonly takenCount: number
+  readonly isRunning: boolean
   /** Whether the broker may hand out more. */
   readonly hasRoom: boolean
   /** Subscribes unless it has. @throws {BACKEND_UNAVAILABLE} {STORE_MISMATCH} {STORE_DENIED} */
@@ -39,6 +42,9 @@ export interface ConsumerOptions {
   readonly onChange: () => void
 }
 
+/** After the broker refused it. */
+const REST_MS = 1_000
+
 export function createConsumer({ config, link, declarer, queue, rank, onChange }: ConsumerOptions): Consumer {
   const { location, callTimeoutMs, prefetch, prefix, logger } = config
   const declaration = declarationOf(prefix, queue, rank)
@@ -46,15 +52,16 @@ export function createConsumer({ config, link, declarer, queue, rank, onChange }
   let current: Subscription | null = null
   let starting: Promise<void> | null = null
   let stopping: Promise<void> | undefined
+  let lastError: KerjaError | null = null
+  let restUntil = 0
 
+  const isRunning = (): boolean => current !== null && !current.isOver
   const inTime = <Value>(promise: Promise<Value>, late?: (value: Value) => void): Promise<Value> =>
     within(promise, callTimeoutMs, () => unavailable(location, `did not answer within ${callTimeoutMs} ms.`), late)
 
-  async function subscribe(): Promise<Subscription> {
-    await stopping
-    const connection = await link.use()
+  async function subscribe(connection: Connection): Promise<Subscription> {
     await declarer.ensure(connection, declaration)
-    const subscription = await openSubscription({
+    return openSubscription({
       connection,
       name,
       prefetch,
@@ -67,14 +74,19 @@ export function createConsumer({ config, link, declarer, queue, rank, onChange }
         onChange()
       },
     })
-    return subscription
   }
 
   async function begin(): Promise<void> {
+    let connection: Connection | null = null
     try {
-      current = await inTime(subscribe(), (late) => void late.close())
+      await stopping
+      connection = await link.use()
+      current = await inTime(subscribe(connection), (late) => void late.close())
     } catch (error) {
-      throw faultOf(error, location)
+      lastError = faultOf(error, location)
+      // A lost connection has pauses of its own.
+      if (connection?.lost === false) restUntil = performance.now() + REST_MS
+      throw lastError
     } finally {
       starting = null
     }
@@ -87,11 +99,15 @@ export function createConsumer({ config, link, declarer, queue, rank, onChange }
     get takenCount() {
       return current?.takenCount ?? 0
     },
+    get isRunning() {
+      return isRunning()
+    },
     get hasRoom() {
       return current !== null && current.takenCount + current.bufferedCount < prefetch
     },
     start() {
-      if (current !== null && !current.isOver) return Promise.resolve()
+      if (isRunning()) return Promise.resolve()
+      if (starting === null && performance.now() < restUntil) return Promise.reject(lastError)
       starting ??= begin()
       return starting
     },

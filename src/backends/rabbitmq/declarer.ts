@@ -16,12 +16,25 @@ export interface Declarer {
   forget(connection: Connection, name: string): void
 }
 
+/**
+ * RabbitMQ tells the second of two that make a queue at once that it is there while it still starts for the first. Whoever uses it then is refused,
+ * or ends the connection with an internal error (seen with 3.10). So a queue that looks as if it were new is left alone for so long.
+ */
+const NEW_MS = 100
+
 export function createDeclarer(config: TransportConfig): Declarer {
+  /** For each queue, when it was first found to be there, in monotonic ms. */
+  const foundAt = new Map<string, number>()
   const known = new WeakMap<Connection, Map<string, Promise<void> | true>>()
   const queuesOf = (connection: Connection): Map<string, Promise<void> | true> => {
     const queues = known.get(connection) ?? new Map<string, Promise<void> | true>()
     known.set(connection, queues)
     return queues
+  }
+  const settled = (name: string): Promise<void> => {
+    const since = foundAt.get(name) ?? performance.now()
+    foundAt.set(name, since)
+    return new Promise((resolve) => setTimeout(resolve, Math.max(0, since + NEW_MS - performance.now())))
   }
   return {
     isReady: (connection, name) => queuesOf(connection).get(name) === true,
@@ -29,7 +42,7 @@ export function createDeclarer(config: TransportConfig): Declarer {
       const queues = queuesOf(connection)
       const { name } = declaration
       if (!queues.has(name)) {
-        const declaring = declare(connection, declaration, config)
+        const declaring = declare(connection, declaration, config).then((looksNew) => (looksNew ? settled(name) : undefined))
         queues.set(name, declaring)
         declaring.then(
           () => queues.set(name, true),
@@ -38,24 +51,30 @@ export function createDeclarer(config: TransportConfig): Declarer {
       }
       await queues.get(name)
     },
-    forget: (connection, name) => void queuesOf(connection).delete(name),
+    forget(connection, name) {
+      queuesOf(connection).delete(name)
+      foundAt.delete(name)
+    },
   }
 }
 
+/** Whether it looks new: nothing in it, and nobody at it. */
 async function declare(
   connection: Connection,
   { name, durable, arguments: queueArguments }: QueueDeclaration,
   config: TransportConfig,
-): Promise<void> {
+): Promise<boolean> {
   const { location } = config
   try {
-    await onChannel(connection, config, (channel) => channel.assertQueue(name, { durable, arguments: queueArguments }))
+    const found = await onChannel(connection, config, (channel) => channel.assertQueue(name, { durable, arguments: queueArguments }))
+    return found.messageCount === 0 && found.consumerCount === 0
   } catch (error) {
     const replyCode = replyCodeOf(error)
     if (replyCode === PRECONDITION_FAILED) throw mismatch(name, error, location)
     if (replyCode !== ACCESS_REFUSED) throw faultOf(error, location)
     // Without the right to make it, it must have been made: what arguments it has is then the operator's affair.
     if ((await readyCountOf(connection, name, config)) === null) throw denied(name, error, location)
+    return false
   }
 }
 

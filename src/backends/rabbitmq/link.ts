@@ -59,6 +59,7 @@ export function createLink({ config, purpose, random, onBack }: LinkOptions): Li
       void opened.close()
       throw closedError(location)
     }
+    if (opened.lost) return refused(new Error('the connection ended at once'))
     const openedAt = performance.now()
     opened.onLost = (error) => lose(error, openedAt)
     connection = opened

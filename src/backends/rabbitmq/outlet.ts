@@ -16,8 +16,8 @@ export interface Parcel {
   readonly headers: Readonly<Record<string, unknown>>
 }
 
-/** `returned`: there is no such queue, so it is not stored. Else why it may not be. */
-export type Fate = 'stored' | 'returned' | Error
+/** `returned`: there is no such queue. `refused`: the queue did not take it. An error: whether it is stored is unknown. */
+export type Fate = 'stored' | 'returned' | 'refused' | Error
 
 export interface Outlet {
   readonly isOver: boolean
@@ -31,7 +31,8 @@ export async function openOutlet(connection: Connection): Promise<Outlet> {
   const returned = new Map<string, number>()
   let isOver = connection.lost
 
-  channel.on('close', () => {
+  // Before the library's own listener, which then fails what is not confirmed: only so a refusal is told from an end.
+  channel.prependListener('close', () => {
     isOver = true
   })
   channel.on('return', ({ properties }) => {
@@ -55,7 +56,8 @@ export async function openOutlet(connection: Connection): Promise<Outlet> {
       const properties = { persistent: true, mandatory: true, messageId, contentType, headers, appId: 'kerja' }
       channel.publish(exchange, to.name, content, properties, (error: Error | null) => {
         const cameBack = wasReturned(messageId)
-        tell(error ?? (cameBack ? 'returned' : 'stored'))
+        if (error !== null) tell(isOver ? error : 'refused')
+        else tell(cameBack ? 'returned' : 'stored')
       })
     },
   }

@@ -84,6 +84,8 @@ export function createSender({ config, link, declarer }: SenderOptions): Sender 
   function answerOf(fate: Fate): KerjaError | null {
     if (fate === 'stored') return null
     if (fate === 'returned') return unavailable(location, 'has no queue for the message, although it was just made.')
+    if (fate === 'refused')
+      return unavailable(location, 'refused the message (basic.nack). Most often the queue is at a length limit that a policy sets.')
     return faultOf(fate, location)
   }
 

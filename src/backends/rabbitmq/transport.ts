@@ -56,7 +56,7 @@ export function createTransport(config: TransportConfig, random: () => number): 
 
   async function close(): Promise<void> {
     await atMost(calls.end(), CLOSE_MS_MAX)
-    await Promise.all([...intakes.values()].map((intake) => intake.stop()))
+    await atMost(Promise.all([...intakes.values()].map((intake) => intake.stop())), CLOSE_MS_MAX)
     await Promise.all([sending.close(), receiving.close()])
   }
 
