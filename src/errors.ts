@@ -20,7 +20,7 @@ export const ERROR_CODES = Object.freeze({
   STORE_CORRUPT: 'The store is damaged, was changed by hand, or is no database.',
   STORE_READ_ONLY: 'The store file or its folder cannot be written.',
   STORE_NETWORK_FILESYSTEM: 'The store file lies on a network filesystem, where SQLite WAL loses data.',
-  STORE_DENIED: 'The database user lacks a right that Kerja needs.',
+  STORE_DENIED: 'The identity that Kerja has at the backend lacks a right that Kerja needs, or is not accepted.',
   STORE_MISMATCH: 'Something that Kerja needs in the backend was made there, but otherwise than Kerja needs it.',
   STORE_VERSION: 'The store was migrated by a newer version of Kerja.',
   VALUE_REFUSED: 'The store cannot hold a value of this call.',

@@ -46,6 +46,8 @@ describe('requests', () => {
     for (let look = 0; look < 400; look++) {
       await server.when(() => server.requests.filter(isPoll).length > look / 20 || undefined)
       expect(await worker.receive('mail', 10)).toEqual([])
+      // The duties of a worker ask once a second.
+      expect(await worker.depth('mail')).toBe(0)
     }
     const requests = server.requests.slice(began)
     const counts = new Map(requests.map(({ action }) => [action, requests.filter((request) => request.action === action).length]))

@@ -62,7 +62,7 @@ describe('standard queues', () => {
     await transport.send([message({ queue: 'made' })])
     const url = await sqs.urlOf(`${sqs.options.prefix}-made-normal`)
     const { Attributes = {} } = await sqs.client.getQueueAttributes({ QueueUrl: url, AttributeNames: ['All'] })
-    expect(Attributes).toMatchObject({ MessageRetentionPeriod: '1209600', MaximumMessageSize: '1048576', VisibilityTimeout: '30' })
+    expect(Attributes).toMatchObject({ MessageRetentionPeriod: '1209600', VisibilityTimeout: '30' })
     expect(JSON.parse(Attributes.RedrivePolicy ?? '{}')).toMatchObject({ maxReceiveCount: 1_000 })
   })
 })

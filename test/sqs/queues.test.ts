@@ -8,7 +8,6 @@ describe('creation', () => {
     await transportOf(server).send([message()])
     expect(server.queues.get('test-mail-normal')?.parts.attributes).toEqual({
       DelaySeconds: '0',
-      MaximumMessageSize: '1048576',
       MessageRetentionPeriod: '1209600',
       ReceiveMessageWaitTimeSeconds: '0',
       VisibilityTimeout: '30',

@@ -138,7 +138,7 @@ describe('sizes', () => {
     expect(transport.bodyBytesMax).toBe(2_048)
   })
 
-  it('up to a mebibyte pass where Kerja makes the queue', async () => {
+  it('up to a mebibyte pass in a queue that Kerja has made', async () => {
     const transport = transportOf(await hostile())
     expect(transport.bodyBytesMax).toBe(1_048_576)
     const body = JSON.stringify('x'.repeat(1_048_574))

@@ -60,10 +60,8 @@ export function createDirectory({ config, calls, onFound }: DirectoryParts): Dir
   }
 
   async function make(name: string, further: Attributes): Promise<string> {
-    const made = await queues.create(name, further)
-    if (made !== null) sizes.set(name, LIMITS.bodyBytesMax)
     // Somebody else's, perhaps of another version of us, serves as it is.
-    const url = made ?? (await queues.find(name))
+    const url = (await queues.create(name, further)) ?? (await queues.find(name))
     if (url === null) throw coded('taken', `CreateQueue of ${name}`, 'it is there and it is not')
     return url
   }

@@ -5,7 +5,7 @@ export const LIMITS = Object.freeze({
   nameCharactersMax: 80,
   /** Quotas, messages: entries of one batch, and messages of one receive. */
   batchEntriesMax: 10,
-  /** Quotas, messages: a message and a whole batch, since August 2025. We create queues with it and obey the `MaximumMessageSize` of those that exist. */
+  /** Quotas, messages: a message and a whole batch, since August 2025. Assumed until the `MaximumMessageSize` of a queue has been read. */
   bodyBytesMax: 1_048_576,
   /** What every SQS took in a batch before that, so the least that a batch may hold, whatever the queue's own limit for a message. */
   batchBytesMin: 262_144,

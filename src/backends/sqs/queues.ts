@@ -62,10 +62,12 @@ export function createQueues(config: SqsConfig, calls: Calls): Queues {
   }
 }
 
-/** Every attribute that matters, whatever the defaults of SQS are or become. API reference, CreateQueue. */
+/**
+ * Every attribute that matters, whatever the defaults of SQS are or become; but for MaximumMessageSize, whose default is the most that this SQS takes. API
+ * reference, CreateQueue.
+ */
 const everyAttribute = ({ fifo, visibilityMs }: SqsConfig): Attributes => ({
   DelaySeconds: '0',
-  MaximumMessageSize: String(LIMITS.bodyBytesMax),
   MessageRetentionPeriod: String(LIMITS.retentionSeconds),
   ReceiveMessageWaitTimeSeconds: '0',
   VisibilityTimeout: String(Math.ceil(visibilityMs / 1_000)),

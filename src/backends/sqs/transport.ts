@@ -5,7 +5,7 @@ import { KerjaError } from '../../errors.js'
 import type { IncomingMessage, OutgoingMessage, Transport } from '../broker/transport.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createCalls } from './calls.js'
-import { createDirectory } from './directory.js'
+import { createDirectory, type RankPlace } from './directory.js'
 import { createClient } from './driver.js'
 import { faultOf } from './faults.js'
 import { createHeld, type Held } from './held.js'
@@ -58,9 +58,11 @@ export function createParts(config: SqsConfig, { isAhead, holdMs, sendsAnew }: M
 
   /** Of one priority where it is given. */
   async function depth(queue: string, rank?: PriorityRank): Promise<number> {
-    await directory.discover()
+    if (!watch.isWatched(queue)) await directory.discover()
     const places = directory.placesOf(queue).filter((place) => (rank ?? place.rank) === place.rank)
-    const counts = await Promise.all(places.map((place) => directory.depthOf(place).catch(zeroIfGone)))
+    // Nothing waits where a long poll does.
+    const depthOf = async (place: RankPlace): Promise<number> => ((await watch.isPolled(place)) ? 0 : directory.depthOf(place).catch(zeroIfGone))
+    const counts = await Promise.all(places.map(depthOf))
     return counts.reduce((sum, count) => sum + count, held.bufferedCount(queue, rank))
   }
 
