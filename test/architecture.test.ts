@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'backends/rabbitmq': ['core', 'errors.ts', 'backends/broker'],
   'backends/broker': ['contract', 'core', 'errors.ts'],
   'backends/sqs': ['core', 'errors.ts', 'backends/broker'],
-  'broker-state.ts': ['backend-url.ts', 'contract', 'backends/broker', 'backends/sqlite', 'backends/postgres'],
+  'broker-state.ts': ['backend-url.ts', 'contract', 'errors.ts', 'backends/broker', 'backends/sqlite', 'backends/postgres'],
   'rabbitmq.ts': ['broker-state.ts', 'contract', 'backends/broker', 'backends/rabbitmq'],
   'sqs.ts': ['broker-state.ts', 'contract', 'backends/broker', 'backends/sqs'],
   'open-backend.ts': [

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Kerja } from 'kerja'
 import type { Backend } from 'kerja/backend'
 import { defineJob, type } from 'kerja/define'
+import { rabbitmq } from 'kerja/rabbitmq'
+import { sqs } from 'kerja/sqs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { rabbitmqAlone } from '../../dist/backends/rabbitmq/alone.js'
-import { sqsAlone } from '../../dist/backends/sqs/alone.js'
 import { rabbitmqUrl } from '../support/rabbitmq.js'
 import { removeAlone } from '../support/rabbitmq-alone.js'
 import { startSqs } from '../support/sqs-server.js'
@@ -34,7 +34,7 @@ const BROKERS: readonly Broker[] = [
     async open() {
       const options = { url: rabbitmqUrl(), prefix: `test-${randomUUID().slice(0, 13)}` }
       onTestFinished(() => removeAlone(options.prefix, ['default']))
-      return { options, open: () => rabbitmqAlone(options) }
+      return { options, open: () => rabbitmq(options) }
     },
   },
   {
@@ -43,8 +43,8 @@ const BROKERS: readonly Broker[] = [
     async open() {
       const server = await startSqs()
       onTestFinished(() => server.stop())
-      const options = { ...server.options, visibilityTimeout: '5s' }
-      return { options, open: () => sqsAlone(options) }
+      const options = { ...server.options, visibilityTimeout: '5s' } as const
+      return { options, open: () => sqs(options) }
     },
   },
 ]

@@ -5,72 +5,38 @@ import type { DelayedMessage, LoneMessage, LoneTransport } from '../broker/alone
 import type { IncomingMessage } from '../broker/transport.js'
 import { createDeclarer } from './declarer.js'
 import { createRungs, rungFor, rungName } from './delays.js'
-import { closedError, faultOf, unavailable } from './faults.js'
+import { closedError } from './faults.js'
 import { createLink } from './link.js'
 import type { TransportConfig } from './options.js'
-import { type Fetched, openPull, type Pull } from './pull.js'
+import type { Fetched } from './pull.js'
+import { createPulls } from './pulls.js'
 import { createSender } from './sender.js'
-import { declarationOf } from './topology.js'
 import { BODY_BYTES_MAX, CLOSE_MS_MAX, createCalls, deadParcelOf, REDELIVERY_MS, sendFitting } from './transport.js'
-import { atMost, within } from './within.js'
+import { atMost } from './within.js'
 
 /** How often a queue that is watched is looked at. */
 const LOOK_MS = 250
 const RANKS = [...PRIORITIES.keys()] as readonly PriorityRank[]
 
 export function createLoneTransport(config: TransportConfig, random: () => number): LoneTransport {
-  const { location, prefix, callTimeoutMs, logger } = config
+  const { location, prefix } = config
   const declarer = createDeclarer(config)
   const rungs = createRungs(config)
   const calls = createCalls(() => closedError(location))
   const sending = createLink({ config, purpose: 'sending', random, onBack: () => undefined })
   const receiving = createLink({ config, purpose: 'receiving', random, onBack: () => undefined })
   const sender = createSender({ config, link: sending, declarer })
-  const pulls = new Map<string, Promise<Pull>>()
-  const watches = new Set<NodeJS.Timeout>()
+  const pulls = createPulls({ config, link: receiving, declarer })
+  // An outage is said to whoever receives.
+  const looks = createLooks((queue) => calls.run(() => sumOf(queue)).catch(() => 0))
   let closing: Promise<void> | null = null
-
-  async function open(queue: string, rank: PriorityRank): Promise<Pull> {
-    const connection = await receiving.use()
-    const declaration = declarationOf(prefix, queue, rank)
-    await declarer.ensure(connection, declaration)
-    const { name } = declaration
-    return openPull(connection, name, (error, lostCount) => {
-      declarer.forget(connection, name)
-      const facts = { location, queue: name, lostCount, reason: error?.message ?? 'the connection ended' }
-      if (lostCount > 0) logger.warn('RabbitMQ ended a channel; the messages held over it come again', facts)
-    })
-  }
-
-  /** The queue as it can be fetched from; anew when its channel has ended. */
-  async function pullOf(queue: string, rank: PriorityRank): Promise<Pull> {
-    const key = `${rank} ${queue}`
-    const before = pulls.get(key)
-    if (before !== undefined && !(await before).isOver) return before
-    // Another call may have opened one meanwhile.
-    if (pulls.get(key) === before) {
-      const opening = open(queue, rank)
-      pulls.set(key, opening)
-      opening.catch(() => pulls.get(key) === opening && pulls.delete(key))
-    }
-    return pulls.get(key) as Promise<Pull>
-  }
-
-  async function ask<Value>(queue: string, rank: PriorityRank, act: (pull: Pull) => Promise<Value>, late?: (value: Value) => void): Promise<Value> {
-    try {
-      const asked = pullOf(queue, rank).then(act)
-      return await within(asked, callTimeoutMs, () => unavailable(location, `did not answer within ${callTimeoutMs} ms.`), late)
-    } catch (error) {
-      throw faultOf(error, location)
-    }
-  }
 
   const giveBack = (fetched: readonly Fetched[]): void => {
     for (const { pull, message } of fetched) pull.giveBack(message)
   }
 
   async function receive(queue: string, max: number, rank: PriorityRank): Promise<LoneMessage[]> {
-    const fetched = await ask(queue, rank, (pull) => pull.fetch(max), giveBack)
+    const fetched = await pulls.ask(queue, rank, (pull) => pull.fetch(max), giveBack)
     return fetched.map((handle) => ({ queue, body: handle.message.content.toString('utf8'), handle, lostCount: lostCountOf(handle) }))
   }
 
@@ -94,35 +60,16 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
     if (error === null) pull.acknowledge(message)
   }
 
-  const depth = (queue: string, rank: PriorityRank): Promise<number> => ask(queue, rank, (pull) => pull.count())
+  const depth = (queue: string, rank: PriorityRank): Promise<number> => pulls.ask(queue, rank, (pull) => pull.count())
   const sumOf = async (queue: string): Promise<number> => {
     const counts = await Promise.all(RANKS.map((rank) => depth(queue, rank)))
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  function watch(queues: readonly string[], onArrival: () => void): () => void {
-    let isLooking = false
-    const look = async (): Promise<void> => {
-      if (isLooking) return
-      isLooking = true
-      // An outage is said to whoever receives.
-      const counts = await Promise.all(queues.map((queue) => calls.run(() => sumOf(queue)).catch(() => 0)))
-      isLooking = false
-      if (watches.has(timer) && counts.some((count) => count > 0)) onArrival()
-    }
-    const timer = setInterval(() => void look(), LOOK_MS).unref()
-    watches.add(timer)
-    return () => {
-      watches.delete(timer)
-      clearInterval(timer)
-    }
-  }
-
   async function close(): Promise<void> {
-    for (const timer of watches) clearInterval(timer)
-    watches.clear()
+    looks.close()
     await atMost(calls.end(), CLOSE_MS_MAX)
-    await Promise.all([...pulls.values()].map((opening) => opening.then((pull) => pull.close()).catch(() => undefined)))
+    await pulls.close()
     await Promise.all([sending.close(), receiving.close()])
   }
 
@@ -146,8 +93,35 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
     async giveBack(messages) {
       giveBack(messages.map(({ handle }) => handle as Fetched))
     },
-    watch: (queues, onArrival) => (closing === null ? watch(queues, onArrival) : () => undefined),
+    watch: (queues, onArrival) => (closing === null ? looks.watch(queues, onArrival) : () => undefined),
     depth: (queue, rank) => calls.run(() => depth(queue, rank)),
+  }
+}
+
+/** Calls whoever watches a queue while something waits there, which only looking can tell. */
+function createLooks(countOf: (queue: string) => Promise<number>) {
+  const timers = new Set<NodeJS.Timeout>()
+  return {
+    watch(queues: readonly string[], onArrival: () => void): () => void {
+      let isLooking = false
+      const look = async (): Promise<void> => {
+        if (isLooking) return
+        isLooking = true
+        const counts = await Promise.all(queues.map(countOf))
+        isLooking = false
+        if (timers.has(timer) && counts.some((count) => count > 0)) onArrival()
+      }
+      const timer = setInterval(() => void look(), LOOK_MS).unref()
+      timers.add(timer)
+      return () => {
+        timers.delete(timer)
+        clearInterval(timer)
+      }
+    },
+    close(): void {
+      for (const timer of timers) clearInterval(timer)
+      timers.clear()
+    },
   }
 }
 
