@@ -10,7 +10,7 @@ export type BackendAddress =
   | { readonly scheme: 'postgres'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
   | BrokerAddress
 
-/** One that needs a state. */
+/** One that may have a state. */
 export type BrokerAddress =
   | { readonly scheme: 'rabbitmq'; readonly key: string; readonly options: Readonly<Record<string, unknown>> & { readonly url: string } }
   | { readonly scheme: 'sqs'; readonly key: string; readonly options: Readonly<Record<string, unknown>> }
@@ -36,7 +36,7 @@ const POSTGRES_QUERY = ['schema', 'connections', 'listen', 'callTimeout']
 /** What the client library understands. */
 const LIBPQ_QUERY = ['host', 'port', 'user', 'password', 'dbname', 'ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'uselibpqcompat']
 const LIBPQ_SESSION_QUERY = ['application_name', 'fallback_application_name', 'client_encoding', 'options', 'keepalives']
-const RABBITMQ_QUERY = ['prefix', 'prefetch', 'callTimeout']
+const RABBITMQ_QUERY = ['prefix', 'prefetch', 'callTimeout', 'deliveryTimeout']
 const SQS_QUERY = ['endpoint', 'create', 'fifo', 'visibilityTimeout', 'callTimeout']
 /** Their values are texts, also where they look like numbers. */
 const TEXTS = ['schema', 'prefix', 'endpoint']
@@ -73,9 +73,6 @@ export function parseStateUrl(url: string, folder: string): StateAddress {
   if (address.scheme === 'sqlite' || address.scheme === 'postgres') return address
   throw new KerjaError('OPTION_INVALID', `The state must be a SQL store, ${STATES}; got ${quote(maskUrl(url))}.`, { details: { option: 'state' } })
 }
-
-export const stateRequired = (broker: string, remedy: string): KerjaError =>
-  new KerjaError('STATE_REQUIRED', `${broker} carries jobs; who runs them is agreed in a SQL store. ${remedy}, ${STATES}.`, { details: { broker } })
 
 /** The scheme, when it is one that can be opened. @throws {BACKEND_UNKNOWN} */
 export function checkBackendUrl(url: string): BackendAddress['scheme'] {

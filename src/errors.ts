@@ -9,7 +9,6 @@ export const ERROR_CODES = Object.freeze({
   OPTION_INVALID: 'An option has a value outside its type or range.',
   BACKEND_REQUIRED: 'No backend was named where one must be (production).',
   BACKEND_UNKNOWN: 'The backend URL has a scheme Kerja does not know.',
-  STATE_REQUIRED: 'The backend is a broker, and no state was named.',
   BACKEND_UNAVAILABLE: 'The backend cannot be reached or written to now.',
   BACKEND_CLOSED: 'The backend or the Kerja instance was closed.',
   UNSUPPORTED: 'The backend cannot do this; its capabilities say so.',
@@ -201,7 +200,6 @@ export function isKerjaError(error: unknown, code?: KerjaErrorCode): error is Ke
 const AWAY: Readonly<Partial<Record<KerjaErrorCode, 'passes' | 'stays'>>> = Object.freeze({
   BACKEND_REQUIRED: 'stays',
   BACKEND_UNKNOWN: 'stays',
-  STATE_REQUIRED: 'stays',
   BACKEND_UNAVAILABLE: 'passes',
   BACKEND_CLOSED: 'stays',
   DRIVER_MISSING: 'stays',

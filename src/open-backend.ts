@@ -6,12 +6,13 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type BackendAddress, type BrokerAddress, isBroker, maskUrl, parseBackendUrl, parseStateUrl, stateRequired } from './backend-url.js'
+import { type BackendAddress, type BrokerAddress, isBroker, maskUrl, parseBackendUrl, parseStateUrl } from './backend-url.js'
 import type { Backend } from './contract/backend.js'
 import { KerjaError } from './errors.js'
 import type { Logger } from './observe/logger.js'
 
 const DEFAULT_FILE = 'kerja.db'
+const STATE_SETTING = 'KERJA_STATE_URL or new Kerja({ state })'
 const ENGINES: unique symbol = Symbol.for('kerja.engines') as never
 
 /** A backend and how this holder lets go of it. */
@@ -39,11 +40,11 @@ export interface BackendChoice {
   readonly environmentFirst: boolean
 }
 
-/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {STATE_REQUIRED} {OPTION_INVALID} {DRIVER_MISSING} */
+/** @throws {BACKEND_REQUIRED} {BACKEND_UNKNOWN} {OPTION_INVALID} {DRIVER_MISSING} */
 export async function loadBackend(choice: BackendChoice, logger: Logger): Promise<HeldBackend> {
   const named = (choice.environmentFirst ? process.env.KERJA_URL || choice.backend : choice.backend) ?? environmentUrl()
   const address = typeof named === 'string' ? parseBackendUrl(named, process.cwd()) : null
-  if (address !== null && isBroker(address)) return holdBroker(address, brokerState(choice, address), logger)
+  if (address !== null && isBroker(address)) return holdBroker(address, brokerState(choice), logger)
   // What the environment has put in the place of a broker needs the broker's state no more.
   if (choice.state !== null && named === choice.backend) throw uselessState()
   if (address !== null)
@@ -62,12 +63,9 @@ export async function loadBackend(choice: BackendChoice, logger: Logger): Promis
   )
 }
 
-/** @throws {STATE_REQUIRED} */
-function brokerState({ state, environmentFirst }: BackendChoice, { key }: BrokerAddress): string | Backend {
+function brokerState({ state, environmentFirst }: BackendChoice): string | Backend | null {
   const environment = process.env.KERJA_STATE_URL || null
-  const given = environmentFirst ? (environment ?? state) : (state ?? environment)
-  if (given === null) throw stateRequired(maskUrl(key), 'Set KERJA_STATE_URL or new Kerja({ state })')
-  return given
+  return environmentFirst ? (environment ?? state) : (state ?? environment)
 }
 
 const uselessState = (): KerjaError =>
@@ -111,11 +109,17 @@ async function holdAddress({ key }: { readonly key: string }, load: () => Promis
 }
 
 /** A broker is shared with those who name it with the same state, and the state with those who name that. */
-async function holdBroker(address: BrokerAddress, state: string | Backend, logger: Logger): Promise<HeldBackend> {
+async function holdBroker(address: BrokerAddress, state: string | Backend | null, logger: Logger): Promise<HeldBackend> {
+  if (state === null)
+    return holdAddress(
+      address,
+      () => importBroker(address, {}, logger),
+      () => logger.info('no state was named, so the broker works alone', { url: maskUrl(address.key), setting: STATE_SETTING }),
+    )
   const load = async (holdState: () => Promise<HeldBackend>): Promise<Backend> => {
     const held = await holdState()
     try {
-      return await importBroker(address, { ...held.backend, close: held.release }, logger)
+      return await importBroker(address, { state: { ...held.backend, close: held.release } }, logger)
     } catch (error) {
       await held.release()
       throw error
@@ -170,9 +174,9 @@ async function importStore(address: Exclude<BackendAddress, BrokerAddress>, logg
   return (await import('./backends/sqlite/index.js')).sqlite(address.options)
 }
 
-async function importBroker(address: BrokerAddress, state: Backend, logger: Logger): Promise<Backend> {
-  if (address.scheme === 'rabbitmq') return (await import('./rabbitmq.js')).rabbitmq({ ...address.options, state, logger })
-  return (await import('./sqs.js')).sqs({ ...address.options, state, logger })
+async function importBroker(address: BrokerAddress, further: { readonly state?: Backend }, logger: Logger): Promise<Backend> {
+  if (address.scheme === 'rabbitmq') return (await import('./rabbitmq.js')).rabbitmq({ ...address.options, ...further, logger })
+  return (await import('./sqs.js')).sqs({ ...address.options, ...further, logger })
 }
 
 function engines(): Engines {

@@ -26,10 +26,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'backends/memory': ['contract', 'core', 'errors.ts'],
   'backends/sqlite': ['contract', 'core', 'errors.ts'],
   'backends/postgres': ['contract', 'core', 'errors.ts'],
-  'backends/rabbitmq': ['contract', 'core', 'errors.ts', 'backends/broker'],
+  'backends/rabbitmq': ['core', 'errors.ts', 'backends/broker'],
   'backends/broker': ['contract', 'core', 'errors.ts'],
-  'backends/sqs': ['contract', 'core', 'errors.ts', 'backends/broker'],
-  'broker-state.ts': ['backend-url.ts', 'contract', 'backends/broker', 'backends/sqlite', 'backends/postgres'],
+  'backends/sqs': ['core', 'errors.ts', 'backends/broker'],
+  'broker-state.ts': ['backend-url.ts', 'contract', 'errors.ts', 'backends/broker', 'backends/sqlite', 'backends/postgres'],
   'rabbitmq.ts': ['broker-state.ts', 'contract', 'backends/broker', 'backends/rabbitmq'],
   'sqs.ts': ['broker-state.ts', 'contract', 'backends/broker', 'backends/sqs'],
   'open-backend.ts': [

@@ -20,7 +20,6 @@ const EXIT_OF: Readonly<Partial<Record<KerjaErrorCode, ExitCode>>> = Object.free
   OPTION_INVALID: EXIT.usage,
   BACKEND_REQUIRED: EXIT.usage,
   BACKEND_UNKNOWN: EXIT.usage,
-  STATE_REQUIRED: EXIT.usage,
   CONFIG_INVALID: EXIT.usage,
   CURSOR_INVALID: EXIT.usage,
   JOB_NOT_FOUND: EXIT.notFound,

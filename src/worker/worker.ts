@@ -195,9 +195,8 @@ export class Worker {
     const { queue, ledger } = this.#backend
     const { events, logger, producer } = this.#parts
     const onTrouble = (error: unknown): void => this.#trouble(error)
-    const settle = queue.settle.bind(queue)
     this.#settler = createSettler({
-      settle,
+      settle: queue.settle.bind(queue),
       onTrouble,
       onAcknowledged: () => this.#claimer.resume(),
       unwritable: (settlement, error) => asUnwritable(settlement, toJobFailure(error)),

@@ -1,8 +1,6 @@
 /** RabbitMQ without a state. */
-import type { Backend } from '../../contract/backend.js'
-import type { StoreClock } from '../../contract/clock.js'
 import { type Duration, parseDuration } from '../../core/duration.js'
-import { aloneBackend } from '../broker/alone/backend.js'
+import type { Carrier } from '../broker/alone/carrier.js'
 import type { LoneFacts } from '../broker/alone/lone-transport.js'
 import { createThreadedCarrier } from '../broker/alone/threaded.js'
 import { type RabbitmqTransportOptions, resolveOptions } from './options.js'
@@ -14,8 +12,6 @@ export interface RabbitmqAloneOptions extends Omit<RabbitmqTransportOptions, 'pr
    * https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
    */
   readonly deliveryTimeout?: Duration
-  /** Of this process. @default the system's */
-  readonly clock?: StoreClock
 }
 
 const DELIVERY_TIMEOUT_MS = 1_800_000
@@ -32,16 +28,16 @@ export const rabbitmqFacts = (location: string, deliveryTimeoutMs: number = DELI
 })
 
 /**
- * A backend on the RabbitMQ server at `url`, without a state: jobs run, are delayed, retried and set aside. What needs a place to look jobs up is
- * UNSUPPORTED. No I/O until its first use. Needs the package `amqplib`.
+ * RabbitMQ as a backend without a state takes it: in a thread that opens its connections at the first call.
  * @throws {OPTION_UNKNOWN} {OPTION_INVALID}
- * @example const backend = rabbitmqAlone({ url: 'amqp://app:secret@mq:5672/jobs' })
  */
-export function rabbitmqAlone({ deliveryTimeout = DELIVERY_TIMEOUT_MS, clock, ...options }: RabbitmqAloneOptions): Backend {
-  const { location, logger } = resolveOptions(options)
+export function rabbitmqAlone({ deliveryTimeout = DELIVERY_TIMEOUT_MS, ...options }: RabbitmqAloneOptions): {
+  readonly carrier: Carrier
+  readonly facts: LoneFacts
+} {
+  const { location, logger: notices } = resolveOptions(options)
   const { logger: _logger, ...config } = options
   const deliveryTimeoutMs = parseDuration(deliveryTimeout, 'deliveryTimeout', { minMs: DELIVERY_TIMEOUT_MS_MIN })
   const module = new URL('./lone-module.js', import.meta.url).href
-  const carrier = createThreadedCarrier({ module, config, location, notices: logger })
-  return aloneBackend({ carrier, facts: rabbitmqFacts(location, deliveryTimeoutMs), logger, ...(clock === undefined ? {} : { clock }) })
+  return { carrier: createThreadedCarrier({ module, config, location, notices }), facts: rabbitmqFacts(location, deliveryTimeoutMs) }
 }

@@ -1,8 +1,6 @@
 /** Amazon SQS without a state. */
-import type { Backend } from '../../contract/backend.js'
-import type { StoreClock } from '../../contract/clock.js'
 import { KerjaError } from '../../errors.js'
-import { aloneBackend } from '../broker/alone/backend.js'
+import type { Carrier } from '../broker/alone/carrier.js'
 import type { LoneFacts } from '../broker/alone/lone-transport.js'
 import { createThreadedCarrier } from '../broker/alone/threaded.js'
 import { type Notices, silent } from '../broker/notices.js'
@@ -10,10 +8,7 @@ import { LIMITS } from './limits.js'
 import { resolveOptions, type SqsOptions } from './options.js'
 import { locationOf } from './transport.js'
 
-export interface SqsAloneOptions extends Omit<SqsOptions, 'fifo' | 'logger'> {
-  /** Of this process. @default the system's */
-  readonly clock?: StoreClock
-  /** @default none; the lines go nowhere */
+export interface SqsAloneOptions extends Omit<SqsOptions, 'logger'> {
   readonly logger?: Notices
 }
 
@@ -29,18 +24,14 @@ export const sqsFacts = (location: string): LoneFacts => ({
 })
 
 /**
- * A backend on Amazon SQS, without a state: jobs run, are delayed, retried and set aside. What needs a place to look jobs up is UNSUPPORTED. No I/O until
- * its first use. Needs the package `@aws-sdk/client-sqs`.
+ * SQS as a backend without a state takes it: in a thread that makes its client at the first call.
  * @throws {OPTION_UNKNOWN} {OPTION_INVALID}
- * @example const backend = sqsAlone({ region: 'eu-west-1', prefix: 'shop' })
  */
-export function sqsAlone({ clock, logger = silent, ...options }: SqsAloneOptions = {}): Backend {
-  const config = resolveOptions({ ...options, logger })
+export function sqsAlone({ logger: notices = silent, ...options }: SqsAloneOptions): { readonly carrier: Carrier; readonly facts: LoneFacts } {
+  const location = locationOf(resolveOptions({ ...options, logger: notices }))
   refuseUnable(options)
-  const location = locationOf(config)
   const module = new URL('./lone-module.js', import.meta.url).href
-  const carrier = createThreadedCarrier({ module, config: options, location, notices: logger })
-  return aloneBackend({ carrier, facts: sqsFacts(location), logger, ...(clock === undefined ? {} : { clock }) })
+  return { carrier: createThreadedCarrier({ module, config: options, location, notices }), facts: sqsFacts(location) }
 }
 
 function refuseUnable({ credentials, fifo }: SqsOptions): void {

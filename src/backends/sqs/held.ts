@@ -58,7 +58,8 @@ export interface HeldParts {
   readonly calls: Calls
   readonly visibilityMs: number
   readonly now: () => number
-  readonly holdMs: number
+  /** How long the visibility of what is out is extended. @default OURS.holdMs */
+  readonly holdMs?: number
   /** What becomes of those that nobody took. @default they are given back */
   readonly unclaimed?: (messages: readonly Held[]) => Promise<void>
 }
@@ -68,34 +69,14 @@ export const RECEIVED_ATTRIBUTES = Object.freeze(['ApproximateReceiveCount'] as 
 
 const keyOf = (place: RankPlace, messageId: string): string => `${place.name} ${messageId}`
 
-export function createHeld({ calls, visibilityMs, now, holdMs, unclaimed }: HeldParts): HeldMessages {
+export function createHeld({ calls, visibilityMs, now, holdMs = OURS.holdMs, unclaimed }: HeldParts): HeldMessages {
   const held = new Map<string, Held>()
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
 
   const forget = (message: Held): void => void held.delete(keyOf(message.place, message.messageId))
 
-  /** 0 seconds is giving back. What SQS refuses is not ours any more. Failures that pass are met again at the next look, or by the visibility's end. */
-  async function changeVisibility(messages: readonly Held[], seconds: number, timeoutMs: number): Promise<void> {
-    const change = async ({ place, batch }: Batch): Promise<void> => {
-      const Entries = batch.map(({ receipt }, position) => ({ Id: String(position), ReceiptHandle: receipt, VisibilityTimeout: seconds }))
-      const input = { QueueUrl: place.url, Entries }
-      const what = `ChangeMessageVisibilityBatch of ${place.name}`
-      const askedAt = now()
-      try {
-        const { Successful = [], Failed = [] } = await calls.once(what, { timeoutMs }, (sqs, options) =>
-          sqs.changeMessageVisibilityBatch(input, options),
-        )
-        for (const { Id } of Successful) (batch[Number(Id)] as Held).visibleAt = askedAt + seconds * 1_000
-        for (const entry of Failed) if (faultOfEntry(entry) !== 'passes') forget(batch[Number(entry.Id)] as Held)
-      } catch (error) {
-        // No right to, or no queue: nothing will ever extend these.
-        if (faultOf(error) !== 'passes') batch.forEach(forget)
-      }
-    }
-    await Promise.all(batchesOf(messages).map(change))
-  }
-
+  const changeVisibility = createVisibility({ calls, now, forget })
   const giveBack = (messages: readonly Held[]): Promise<void> => changeVisibility(messages, 0, OURS.giveBackMs)
   const letGo = unclaimed ?? giveBack
 
@@ -176,6 +157,29 @@ export function createHeld({ calls, visibilityMs, now, holdMs, unclaimed }: Held
       const buffered = left.filter(({ state }) => state === 'buffered')
       await Promise.all([buffered.length > 0 && letGo(buffered), giveBack(left.filter(({ state }) => state === 'out'))])
     },
+  }
+}
+
+/** 0 seconds is giving back. What SQS refuses is not ours any more. Failures that pass are met again at the next look, or by the visibility's end. */
+function createVisibility({ calls, now, forget }: Pick<HeldParts, 'calls' | 'now'> & { readonly forget: (message: Held) => void }) {
+  return async function changeVisibility(messages: readonly Held[], seconds: number, timeoutMs: number): Promise<void> {
+    const change = async ({ place, batch }: Batch): Promise<void> => {
+      const Entries = batch.map(({ receipt }, position) => ({ Id: String(position), ReceiptHandle: receipt, VisibilityTimeout: seconds }))
+      const input = { QueueUrl: place.url, Entries }
+      const what = `ChangeMessageVisibilityBatch of ${place.name}`
+      const askedAt = now()
+      try {
+        const { Successful = [], Failed = [] } = await calls.once(what, { timeoutMs }, (sqs, options) =>
+          sqs.changeMessageVisibilityBatch(input, options),
+        )
+        for (const { Id } of Successful) (batch[Number(Id)] as Held).visibleAt = askedAt + seconds * 1_000
+        for (const entry of Failed) if (faultOfEntry(entry) !== 'passes') forget(batch[Number(entry.Id)] as Held)
+      } catch (error) {
+        // No right to, or no queue: nothing will ever extend these.
+        if (faultOf(error) !== 'passes') batch.forEach(forget)
+      }
+    }
+    await Promise.all(batchesOf(messages).map(change))
   }
 }
 

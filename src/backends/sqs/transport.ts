@@ -59,9 +59,9 @@ export function createParts(config: SqsConfig, { isAhead, holdMs, sendsAnew }: M
   /** Of one priority where it is given. */
   async function depth(queue: string, rank?: PriorityRank): Promise<number> {
     if (!watch.isWatched(queue)) await directory.discover()
+    const places = directory.placesOf(queue).filter((place) => (rank ?? place.rank) === place.rank)
     // Nothing waits where a long poll does.
     const depthOf = async (place: RankPlace): Promise<number> => ((await watch.isPolled(place)) ? 0 : directory.depthOf(place).catch(zeroIfGone))
-    const places = directory.placesOf(queue).filter((place) => (rank ?? place.rank) === place.rank)
     const counts = await Promise.all(places.map(depthOf))
     return counts.reduce((sum, count) => sum + count, held.bufferedCount(queue, rank))
   }

@@ -53,7 +53,8 @@ async function poll(vigil: Vigil, { calls, held, visibilityMs, now, pollMessages
     const what = `ReceiveMessage (long poll) from ${place.name}`
     const { Messages = [] } = await calls.once(what, limits, (sqs, options) => sqs.receiveMessage(input, options))
     // Not from the request on, here: the poll may have waited for twenty seconds. A message that came is at most as old as its way back.
-    held.add(place, Messages, Math.max(askedAt, now() - OURS.pollGraceMs))
+    // Half of a short visibility is left all the same, or no poll would ever bring anything.
+    held.add(place, Messages, Math.max(askedAt, now() - Math.min(OURS.pollGraceMs, visibilityMs / 2)))
     return Messages.length > 0
   } finally {
     vigil.polling = null

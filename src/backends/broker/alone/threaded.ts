@@ -25,7 +25,7 @@ interface Pending {
 const CLOSE_MS_MAX = 10_000
 
 export function createThreadedCarrier(options: ThreadedOptions): Carrier {
-  const { location, notices, module, config } = options
+  const { location, notices, ...data } = options
   const pending = new Map<number, Pending>()
   const watches = new Map<number, { readonly queues: readonly string[]; readonly onArrival: () => void }>()
   let thread: Worker | undefined
@@ -33,10 +33,11 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
 
   function start(): Worker {
     const started = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: { module, config } satisfies ThreadData,
+      workerData: data satisfies ThreadData,
       name: 'kerja-broker',
       execArgv: [],
     })
+    started.unref()
     let cause: unknown
     started.on('message', receive)
     started.on('error', (error) => {
@@ -44,21 +45,22 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
     })
     started.on('exit', () => {
       if (thread === started) thread = undefined
-      failAll(new KerjaError('BACKEND_UNAVAILABLE', `The thread of ${location} ended unexpectedly. The next call starts it again.`, { cause }))
+      const error = new KerjaError('BACKEND_UNAVAILABLE', `The thread of ${location} ended unexpectedly. The next call starts it again.`, { cause })
+      const calls = [...pending.values()]
+      pending.clear()
+      for (const { reject } of calls) reject(error)
     })
     for (const [id, { queues }] of watches) started.postMessage({ type: 'watch', id, queues } satisfies ToThread)
     return started
   }
 
-  function failAll(error: KerjaError): void {
-    const calls = [...pending.values()]
-    pending.clear()
-    for (const { reject } of calls) reject(error)
+  function receive(message: FromThread): void {
+    if (message.type === 'notice') notices[message.level](message.message, message.facts)
+    else if (message.type === 'arrival') watches.get(message.id)?.onArrival()
+    else answer(message)
   }
 
-  function receive(message: FromThread): void {
-    if (message.type === 'notice') return notices[message.level](message.message, message.facts)
-    if (message.type === 'arrival') return watches.get(message.id)?.onArrival()
+  function answer(message: Extract<FromThread, { readonly type: 'answer' | 'failure' }>): void {
     const call = pending.get(message.id)
     pending.delete(message.id)
     // An idle Kerja does not keep its process alive.
@@ -100,10 +102,9 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
       lastId += 1
       const id = lastId
       watches.set(id, { queues, onArrival })
-      if (thread === undefined) {
-        thread = start()
-        thread.unref()
-      } else thread.postMessage({ type: 'watch', id, queues } satisfies ToThread)
+      // A thread that starts is told by that.
+      if (thread !== undefined) thread.postMessage({ type: 'watch', id, queues } satisfies ToThread)
+      else thread = start()
       return () => {
         if (watches.delete(id)) thread?.postMessage({ type: 'unwatch', id } satisfies ToThread)
       }
