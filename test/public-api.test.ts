@@ -130,6 +130,10 @@ const PUBLIC: Readonly<Record<string, Names>> = {
     values: ['sqlite'],
     types: ['SqliteOptions'],
   },
+  './postgres': {
+    values: ['postgres'],
+    types: ['PostgresOptions'],
+  },
   './rabbitmq': {
     values: ['rabbitmq', 'rabbitmqTopology'],
     types: ['QueueDeclaration', 'RabbitmqOptions', 'TopologyOptions'],
@@ -137,10 +141,6 @@ const PUBLIC: Readonly<Record<string, Names>> = {
   './sqs': {
     values: ['sqs'],
     types: ['SqsOptions'],
-  },
-  './postgres': {
-    values: ['postgres'],
-    types: ['PostgresOptions'],
   },
   './memory': {
     values: ['memory'],
@@ -152,6 +152,7 @@ const PUBLIC: Readonly<Record<string, Names>> = {
       'AcceptResult',
       'AttemptRecord',
       'Backend',
+      'BackendPlace',
       'BeatResult',
       'BeatsModule',
       'CancelRequest',
@@ -190,6 +191,7 @@ const PUBLIC: Readonly<Record<string, Names>> = {
       'NewJobIdempotency',
       'NewJobUnique',
       'PageRequest',
+      'PushOutcome',
       'PushResult',
       'Queue',
       'QueueStats',
