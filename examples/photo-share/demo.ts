@@ -108,12 +108,13 @@ function listNotes(outside: Outside, scene: Scene): string[] {
 
 async function main(): Promise<void> {
   const folder = makeFolder()
-  const store = chooseStore(process.env.KERJA_URL)
+  const store = chooseStore(process.env.KERJA_URL, process.env.KERJA_STATE_URL)
   const line = await layLine(store.url)
   undo.push(() => line?.close())
   const url = line?.url ?? store.url
   if (url !== undefined) process.env.KERJA_URL = url
-  if (store.notice !== null) console.log(store.notice)
+  if (store.stateUrl !== undefined) process.env.KERJA_STATE_URL = store.stateUrl
+  for (const notice of store.notices) console.log(notice)
   // After a failure somebody will want the jobs.
   undo.push(() => (process.exitCode === 1 ? undefined : store.remove()))
   const outside = await startOutside(folder)
