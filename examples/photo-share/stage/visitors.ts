@@ -76,18 +76,26 @@ async function makeAlbum(scene: Scene, owner: Person): Promise<Album> {
   return album
 }
 
+interface Uploaded {
+  readonly photoId: string
+  readonly jobId: string
+  readonly isSpooled: boolean
+}
+
 async function uploadPhoto(scene: Scene, album: Album, turn: number): Promise<void> {
   const picture = pictureOf(scene, turn)
   const path = `/albums/${album.albumId}/photos`
   const headers = { 'idempotency-key': `turn-${turn}` }
   const first = await timed(scene, 'upload', scene.client.post(path, picture, headers), 202)
-  const { photoId, jobId } = first.body as { photoId: string; jobId: string }
+  const { photoId, jobId, isSpooled } = first.body as Uploaded
   album.photoIds.add(photoId)
   scene.accepted.jobIds.add(jobId)
   if (turn % 3 === 0) {
     // The connection was bad, or the button was pressed twice.
     const second = await timed(scene, 'upload', scene.client.post(path, picture, headers), 202)
-    if ((second.body as { jobId: string }).jobId === jobId) scene.tally.repeats += 1
+    const again = second.body as Uploaded
+    // What is kept on the local disk meets the other on its way: the checks at the end see one job.
+    if (again.jobId === jobId || isSpooled || again.isSpooled) scene.tally.repeats += 1
     else scene.tally.surprise(`The same Idempotency-Key made two jobs: ${JSON.stringify([first.body, second.body])}`)
   }
   if (turn === 0) await follow(scene, first.headers.location as string)
