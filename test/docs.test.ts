@@ -102,7 +102,11 @@ describe('architecture.md', () => {
 
   it('has the import table of the architecture test', () => {
     const [, source = ''] = /const MAY_IMPORT[^{]*\{\n([\s\S]*?)\n\}/.exec(read('test/architecture.test.ts')) ?? []
-    const checked = [...source.matchAll(/^ {2}'?([\w./-]+)'?: \[([^\]]*)\]/gm)].map(([, unit, list = '']) => [unit, list.replaceAll("'", '')])
+    const checked = [...source.matchAll(/^ {2}'?([\w./-]+)'?: \[([^\]]*)\]/gm)].map(([, unit, list = '']) => [
+      unit,
+      // Long lists are broken into lines.
+      [...list.matchAll(/'([^']+)'/g)].map(([, name]) => name).join(', '),
+    ])
     const written = tableRows(page, '## Who imports whom').map(([unit = '', list = '']) => [
       unit.replaceAll('`', ''),
       list === 'nothing' ? '' : list.replaceAll('`', ''),

@@ -130,6 +130,14 @@ const PUBLIC: Readonly<Record<string, Names>> = {
     values: ['sqlite'],
     types: ['SqliteOptions'],
   },
+  './rabbitmq': {
+    values: ['rabbitmq', 'rabbitmqTopology'],
+    types: ['QueueDeclaration', 'RabbitmqOptions', 'TopologyOptions'],
+  },
+  './sqs': {
+    values: ['sqs'],
+    types: ['SqsOptions'],
+  },
   './postgres': {
     values: ['postgres'],
     types: ['PostgresOptions'],

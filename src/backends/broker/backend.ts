@@ -80,7 +80,7 @@ function createParts({ transport, state, clock = systemClock, logger: notices = 
   const recent = createRecent()
   const queues = createKnownQueues(state.coordination, monotonicNow)
   const stateClock = createStateClock(state.coordination, clock, monotonicNow)
-  const reach = createReach({ transport, notices, monotonicNow, onLate: (messages) => checkOut.keep(messages) })
+  const reach = createReach(transport, notices, monotonicNow)
   const checkOut = createCheckOut({ transport, reach, state, recent, stateClock, notices })
   const gate = createGate({ ledger: state.ledger, heldMax, notices, monotonicNow })
   const intake = createIntake({ checkOut, reach, queues, stateClock })

@@ -13,6 +13,7 @@ import type { Reach } from './reach.js'
 import type { Recent } from './recent.js'
 import type { StateClock } from './state-clock.js'
 import type { IncomingMessage, Transport } from './transport.js'
+import { within } from './within.js'
 
 export interface CheckOutParts {
   readonly transport: Pick<Transport, 'acknowledge' | 'setAside' | 'location'>
@@ -36,11 +37,9 @@ export interface CheckOut {
   store(received: readonly Received[]): Promise<readonly CarriedJob[]>
   /** What was kept goes first. @throws as `store` */
   storeKept(): Promise<readonly CarriedJob[]>
-  /** Keeps messages for the next time. */
-  keep(messages: readonly IncomingMessage[]): void
   /** Runs what receives and stores. */
   during<Answer>(run: () => Promise<Answer>): Promise<Answer>
-  /** Resolves when whatever was received before is in the state, or kept. */
+  /** Resolves when whatever was received before is in the state, or kept; or after a moment. */
   settled(): Promise<void>
   close(): Promise<void>
 }
@@ -48,6 +47,9 @@ export interface CheckOut {
 /** In one call to the state. */
 const BATCH_JOBS = 500
 const BATCH_CHARACTERS_MAX = 1_048_576
+/** Longer than this nobody waits for what others have received. */
+const PATIENCE_MS = 1_000
+const CLOSE_MS_MAX = 5_000
 /** While messages are kept: how often the state is tried where no claim does. */
 const RETRY_MS = 1_000
 
@@ -129,6 +131,10 @@ export function createCheckOut({ transport, reach, state, recent, stateClock, no
     timer.unref()
   }
 
+  async function ended(): Promise<void> {
+    while (running.size + ending.size > 0) await Promise.allSettled([...running, ...ending])
+  }
+
   return {
     async receive(queue, max) {
       const messages = await reach.receive(queue, max)
@@ -136,18 +142,15 @@ export function createCheckOut({ transport, reach, state, recent, stateClock, no
     },
     store,
     storeKept,
-    keep(messages) {
-      kept = [...kept, ...read(messages)]
-      plan()
-    },
     during: (run) => track(running, run()),
     async settled() {
-      await Promise.allSettled([...running])
+      await within(Promise.allSettled([...running]), PATIENCE_MS)
     },
     async close() {
       isClosed = true
       clearTimeout(timer)
-      while (running.size + ending.size > 0) await Promise.allSettled([...running, ...ending])
+      // What has not ended by then comes again.
+      await within(ended(), CLOSE_MS_MAX)
     },
   }
 }

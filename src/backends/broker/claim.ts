@@ -10,6 +10,7 @@ import type { CheckOut } from './check-out.js'
 import { type Fetched, fetch } from './fetch.js'
 import type { Gate } from './gate.js'
 import type { StateClock } from './state-clock.js'
+import { within } from './within.js'
 
 export interface ClaimParts {
   readonly queue: Pick<Queue, 'claim'>
@@ -20,6 +21,9 @@ export interface ClaimParts {
 
 /** While the state has plenty, one job in so many comes from the broker. */
 const SHARE = 4
+/** So long a claim waits for the broker before it looks what the state has. */
+const PATIENCE_MS = 1_000
+const LOOKS_MAX = 5
 /** Of one claim: whatever is left then is for the next. */
 const ROUNDS_MAX = 5
 const NOTHING: Fetched = Object.freeze({ runnable: [], others: [], isExhausted: false })
@@ -35,6 +39,7 @@ export function createClaim({ queue, checkOut, gate, stateClock }: ClaimParts): 
   /** Checked out here for some claim, and not seen claimed. */
   const waiting = new Set<string>()
   let hasPlenty = false
+  let overdue: Promise<Fetched> | null = null
 
   /** What a claim says about the jobs that wait in the state. */
   function learn({ jobs, nextDueInMs }: ClaimResult, { runnable, others }: Fetched): void {
@@ -49,12 +54,34 @@ export function createClaim({ queue, checkOut, gate, stateClock }: ClaimParts): 
     waiting.clear()
   }
 
-  async function round(request: ClaimRequest, open: readonly string[], wanted: number): Promise<Round> {
+  /** One that takes long goes on by itself, and later claims wait for it too: its jobs will be the state's. */
+  function start(request: ClaimRequest, open: readonly string[], wanted: number): Promise<Fetched> {
+    if (overdue !== null) return overdue
     const asked = { request, open, wanted, now: stateClock.now() }
-    const fetched = wanted <= 0 ? NOTHING : await checkOut.during(() => fetch(checkOut, asked))
-    const result = await queue.claim(request)
-    learn(result, fetched)
-    return { ...result, isExhausted: fetched.isExhausted, isFruitless: fetched !== NOTHING && result.jobs.length === 0 }
+    return checkOut.during(() => fetch(checkOut, asked))
+  }
+
+  function isLate(fetching: Promise<Fetched>): void {
+    if (overdue === fetching) return
+    overdue = fetching
+    const over = (): void => {
+      overdue = null
+    }
+    fetching.then(over, over)
+  }
+
+  async function round(request: ClaimRequest, open: readonly string[], wanted: number): Promise<Round> {
+    const fetching = wanted <= 0 ? null : start(request, open, wanted)
+    let fetched: Fetched | null = fetching === null ? NOTHING : null
+    for (let look = 1; ; look += 1) {
+      if (fetching !== null) fetched = await within(fetching, PATIENCE_MS)
+      if (fetching !== null && fetched === null) isLate(fetching)
+      const result = await queue.claim(request)
+      learn(result, fetched ?? NOTHING)
+      if (fetched !== null) return { ...result, isExhausted: fetched.isExhausted, isFruitless: fetched !== NOTHING && result.jobs.length === 0 }
+      // A broker that takes its time holds up nothing that the state has.
+      if (result.jobs.length > 0 || look === LOOKS_MAX) return { ...result, isExhausted: true, isFruitless: false }
+    }
   }
 
   return async (request) => {

@@ -52,9 +52,12 @@ export function createIntake({ checkOut, reach, queues, stateClock }: IntakePart
     await checkOut.storeKept()
     await stateClock.refresh()
     const names = [...(await queues.all())]
-    const depths = new Map(await Promise.all(names.map(async (name) => [name, (await reach.depth(name)) ?? 0] as const)))
-    const total = [...depths.values()].reduce((sum, depth) => sum + depth, 0)
-    if (total > JOBS_MAX) return new Map([...depths].filter(([, depth]) => depth > 0))
+    const depths = await Promise.all(names.map(async (name) => [name, await reach.depth(name)] as const))
+    const known = depths.filter((entry): entry is readonly [string, number] => entry[1] !== null && entry[1] > 0)
+    const total = known.reduce((sum, [, depth]) => sum + depth, 0)
+    // A broker that is away has nothing to show.
+    if (depths.some(([, depth]) => depth === null)) return new Map()
+    if (total > JOBS_MAX) return new Map(known)
     await checkOut.during(() => drain(names, JOBS_MAX))
     return new Map()
   }

@@ -6,7 +6,7 @@ import { type CarriedLease, foreignJob, leave, leaveAndAccept, readEnded, spoole
 import { idsOf } from './stage.js'
 import { topic } from './suite.js'
 
-export const acceptTopic = topic('accept', ['transfer', 'ledger', 'keys', 'coordination'], ({ check }) => {
+export const acceptTopic = topic('accept', ['transfer', 'ledger', 'keys', 'coordination'], ({ check, where }) => {
   check('a job that leaves and is accepted again is as it was', async (stage) => {
     const { clock, job, ledger, pushOne, settle, worker } = stage
     const by = await worker()
@@ -151,7 +151,7 @@ export const acceptTopic = topic('accept', ['transfer', 'ledger', 'keys', 'coord
     assert.equal((await job(first.jobId)).payload, '{"newest":true}')
   })
 
-  check('ended jobs go with their end', async (stage) => {
+  where(['retentionMsMin'], 'ended jobs go with their end', async (stage) => {
     const { backend, job, ledger, pushMany, settle, worker, clock } = stage
     const ids = await pushMany([{ unique: unique() }, {}, {}, {}])
     const [first, second, third] = await (await worker()).take()
