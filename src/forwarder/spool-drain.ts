@@ -8,7 +8,7 @@
 import type { Backend } from '../contract/backend.js'
 import type { Envelope } from '../contract/envelope.js'
 import { DEFAULTS } from '../core/options.js'
-import { isKerjaError, UnsupportedError } from '../errors.js'
+import { isAway, isKerjaError } from '../errors.js'
 import type { EventHub } from '../observe/events.js'
 import type { SpoolBatch, SpoolFiles } from '../spool/spool.js'
 import type { Again } from './again.js'
@@ -151,8 +151,7 @@ export async function drainBatch<Batch extends Pick<SpoolBatch, 'spooled' | 'job
   batch: Batch,
   { spool, target, again, events }: DrainBatchParts<Batch>,
 ): Promise<DrainTally> {
-  if (!target.capabilities.transfer) throw new UnsupportedError(target.name, 'take jobs of a spool', 'Configure no spool for it.')
-  const outcomes = await acceptEach(batch.jobs, { target, again })
+  const outcomes = target.capabilities.transfer ? await acceptEach(batch.jobs, { target, again }) : await pushEach(batch.spooled, target)
   for (const [index, outcome] of outcomes.entries()) {
     if ('status' in outcome) continue
     const file = await spool.setAside(batch.spooled[index] as Envelope)
@@ -162,6 +161,24 @@ export async function drainBatch<Batch extends Pick<SpoolBatch, 'spooled' | 'job
   const tally = tallyOf(outcomes)
   events.emit('spool.drained', tally)
   return tally
+}
+
+/**
+ * For a backend that takes no jobs of another store, such as a broker without a state: they are pushed, due when they were to be. Nothing merges there, so
+ * a batch of which only a part was stored is there in part twice.
+ */
+async function pushEach(spooled: readonly Envelope[], target: Backend): Promise<readonly Outcome[]> {
+  return Promise.all(
+    spooled.map(async ({ at, job }): Promise<Outcome> => {
+      try {
+        const [result] = await target.queue.push([{ ...job, runAt: job.runAt ?? (job.delayMs === 0 ? null : at + job.delayMs) }])
+        return { status: result?.status === 'created' ? 'accepted' : 'duplicate' }
+      } catch (error) {
+        if (isAway(error)) throw error
+        return { jobId: job.id, error }
+      }
+    }),
+  )
 }
 
 function tallyOf(outcomes: readonly Outcome[]): DrainTally {

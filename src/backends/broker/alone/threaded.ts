@@ -32,18 +32,7 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
   let lastId = 0
 
   function start(): Worker {
-    const started = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: data satisfies ThreadData,
-      name: 'kerja-broker',
-      execArgv: [],
-    })
-    started.unref()
-    let cause: unknown
-    started.on('message', receive)
-    started.on('error', (error) => {
-      cause = error
-    })
-    started.on('exit', () => {
+    const started = startThread(data, receive, (cause) => {
       if (thread === started) thread = undefined
       const error = new KerjaError('BACKEND_UNAVAILABLE', `The thread of ${location} ended unexpectedly. The next call starts it again.`, { cause })
       const calls = [...pending.values()]
@@ -119,6 +108,19 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
       },
     },
   }
+}
+
+/** It keeps no process alive by itself. */
+function startThread(data: ThreadData, onMessage: (message: FromThread) => void, onEnd: (cause: unknown) => void): Worker {
+  const started = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name: 'kerja-broker', execArgv: [] })
+  started.unref()
+  let cause: unknown
+  started.on('message', onMessage)
+  started.on('error', (error) => {
+    cause = error
+  })
+  started.on('exit', () => onEnd(cause))
+  return started
 }
 
 function decodeAnswers<Answer>(answers: readonly (Answer | { readonly error: ErrorData })[]): Answer[] {
