@@ -32,18 +32,7 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
   let lastId = 0
 
   function start(): Worker {
-    const started = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: data satisfies ThreadData,
-      name: 'kerja-broker',
-      execArgv: [],
-    })
-    started.unref()
-    let cause: unknown
-    started.on('message', receive)
-    started.on('error', (error) => {
-      cause = error
-    })
-    started.on('exit', () => {
+    const started = startThread(data, receive, (cause) => {
       if (thread === started) thread = undefined
       const error = new KerjaError('BACKEND_UNAVAILABLE', `The thread of ${location} ended unexpectedly. The next call starts it again.`, { cause })
       const calls = [...pending.values()]
@@ -119,6 +108,19 @@ export function createThreadedCarrier(options: ThreadedOptions): Carrier {
       },
     },
   }
+}
+
+/** An idle thread keeps no process alive. `onExit` is told why it died, where that is known. */
+function startThread(data: ThreadData, onMessage: (message: FromThread) => void, onExit: (cause: unknown) => void): Worker {
+  const thread = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name: 'kerja-broker', execArgv: [] })
+  thread.unref()
+  let cause: unknown
+  thread.on('message', onMessage)
+  thread.on('error', (error) => {
+    cause = error
+  })
+  thread.on('exit', () => onExit(cause))
+  return thread
 }
 
 function decodeAnswers<Answer>(answers: readonly (Answer | { readonly error: ErrorData })[]): Answer[] {
