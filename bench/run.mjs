@@ -19,7 +19,8 @@ import { summarize } from './lib/statistics.mjs'
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const USAGE = `node bench/run.mjs [SUITE] [--rounds N] [--only NAME]... [--contenders kerja,raw,bullmq] [--quick]
-  SUITE              embedded (default): Kerja on SQLite; peers: Kerja on PostgreSQL, beside other job systems on the same server
+  SUITE              embedded (default): Kerja on SQLite; peers: Kerja on PostgreSQL, beside other job systems on the same server;
+                     brokers: Kerja on RabbitMQ, alone and with a state
   --rounds N         rounds of each scenario, interleaved (default 5; 2 with --quick)
   --only NAME        a scenario, may be repeated (default: all)
   --contenders LIST  who takes part (default: all)

@@ -7,7 +7,18 @@ import { root } from './lib/setup.mjs'
 
 const PAGE = join(root, 'docs/conformance.md')
 /** The columns. Each is written by its file in test/conformance. */
-const BACKENDS = ['sqlite', 'postgres', 'postgres-newest', 'memory']
+const BACKENDS = [
+  'sqlite',
+  'postgres',
+  'postgres-newest',
+  'memory',
+  'rabbitmq-sqlite',
+  'rabbitmq-postgres',
+  'rabbitmq-alone',
+  'sqs-sqlite',
+  'sqs-postgres',
+  'sqs-alone',
+]
 
 function readReport(name) {
   const path = join(root, 'build/conformance', `${name}.json`)

@@ -1,8 +1,11 @@
 // Writes docs/options.md from the defaults of the built library. With --check it only compares, and fails when the page has drifted.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BROKER_DEFAULTS } from '../dist/backends/broker/options.js'
 import { POSTGRES_DEFAULTS } from '../dist/backends/postgres/options.js'
+import { RABBITMQ_DEFAULTS } from '../dist/backends/rabbitmq/options.js'
 import { SQLITE_DEFAULTS } from '../dist/backends/sqlite/options.js'
+import { SQS_DEFAULTS } from '../dist/backends/sqs/options.js'
 import { formatDuration } from '../dist/core/duration.js'
 import { DEFAULTS } from '../dist/core/options.js'
 import { root } from './lib/setup.mjs'
@@ -224,6 +227,39 @@ const POSTGRES = {
   },
 }
 
+const BROKER = {
+  title: 'A broker with a state',
+  text: 'Set in `rabbitmq({ … })` from `kerja/rabbitmq` or `sqs({ … })` from `kerja/sqs`. See [choosing a backend](guides/choosing-a-backend.md).',
+  options: {
+    heldMax: {
+      where: 'heldMax',
+      means: 'So many due jobs of a queue that nobody runs may wait in the state; then the rest of the queue stays in the broker. From 1,000.',
+    },
+  },
+}
+
+const RABBITMQ = {
+  title: 'The RabbitMQ backend',
+  text: 'Set in `rabbitmq({ … })` from `kerja/rabbitmq`, or in the URL: `amqp://…/jobs?prefix=shop`. See the [guide](guides/rabbitmq.md).',
+  options: {
+    prefix: { where: 'prefix', means: 'Which Kerja of the virtual host: part of the name of every queue. 1 to 32 of `A-Z a-z 0-9 _ -`.' },
+    prefetch: { where: 'prefetch', means: 'With a state: messages that the broker hands out ahead, for each queue and priority. From 1 to 2,000.' },
+    callTimeoutMs: { where: 'callTimeout', means: 'How long the broker may take for one call. From 1s to 10m.' },
+  },
+}
+
+const SQS = {
+  title: 'The SQS backend',
+  text: 'Set in `sqs({ … })` from `kerja/sqs`, or in the URL: `sqs://eu-west-1/shop?create=false`. See the [guide](guides/sqs.md).',
+  options: {
+    prefix: { where: 'prefix', means: 'What the names of the queues begin with. 1 to 40 letters, digits and `_`. In the URL: the path.' },
+    create: { where: 'create', means: 'Whether queues that are missing are created.' },
+    fifo: { where: 'fifo', means: 'FIFO queues. The same for all processes. Needs a state.' },
+    visibilityMs: { where: 'visibilityTimeout', means: 'How long a message of a process that died stays hidden from others. From 5s to 12h.' },
+    callTimeoutMs: { where: 'callTimeout', means: 'How long a call goes on trying. From 1s to 10m.' },
+  },
+}
+
 /** Options without a value in the defaults. */
 const WITHOUT_DEFAULT = `
 These have no value by default:
@@ -242,6 +278,12 @@ These have no value by default:
 | \`url\` | \`postgres\` | \`postgres://user:password@host:5432/database\`, with the query parameters of libpq. |
 | \`ssl\` | \`postgres\` | Passed to TLS as it is, such as \`{ ca }\`. Without it: what the URL says. |
 | \`logger\` | \`postgres\` | Gets one line when wake-ups do not arrive. \`new Kerja\` passes its own where the backend is a URL. |
+| \`state\` | \`new Kerja\`, \`rabbitmq\`, \`sqs\` | The SQL store of a broker: a URL or a backend. Without it in \`new Kerja\`: \`KERJA_STATE_URL\`, which overrides it only where it came through \`defineConfig\`. Without either the broker works alone. |
+| \`url\` | \`rabbitmq\` | \`amqp://user:password@host:5672/vhost\`, or \`amqps:\`. |
+| \`tls\` | \`rabbitmq\` | Passed to TLS as it is, such as \`{ ca }\`. |
+| \`deliveryTimeout\` | \`rabbitmq\`, without a state | The \`consumer_timeout\` of the server: 30m without it, from 2m. No worker starts with a job whose timeout is longer than this less one minute. |
+| \`region\`, \`endpoint\`, \`credentials\` | \`sqs\` | Without them: what the AWS SDK finds. In the URL: the host, \`?endpoint=\`; credentials never. |
+| \`logger\` | \`rabbitmq\`, \`sqs\` | Told when the broker goes, comes back, or takes no messages, and of messages set aside. \`new Kerja\` passes its own where the backend is a URL. |
 `
 
 const INTRO = `# Options, defaults and limits
@@ -290,6 +332,7 @@ const UNITS = [
 
 function show(name, value) {
   if (typeof value === 'string') return `\`'${value}'\``
+  if (typeof value === 'boolean') return `\`${value}\``
   if (/Ms$/.test(name)) return formatDuration(value)
   if (/[bB]ytes/.test(name)) {
     const [unit, size] = UNITS.find(([, each]) => value % each === 0)
@@ -323,7 +366,14 @@ function render() {
   const unknown = Object.keys(DEFAULTS).filter((group) => GROUPS[group] === undefined)
   if (unknown.length > 0) throw new Error(`DEFAULTS has groups that scripts/write-options-doc.mjs does not know: ${unknown}`)
   const sections = Object.keys(GROUPS).map((group) => section(DEFAULTS[group], GROUPS[group], group))
-  return `${[INTRO, ...sections, section(SQLITE_DEFAULTS, SQLITE, 'SQLITE_DEFAULTS'), section(POSTGRES_DEFAULTS, POSTGRES, 'POSTGRES_DEFAULTS')].join('\n')}${WITHOUT_DEFAULT}`
+  const backends = [
+    section(SQLITE_DEFAULTS, SQLITE, 'SQLITE_DEFAULTS'),
+    section(POSTGRES_DEFAULTS, POSTGRES, 'POSTGRES_DEFAULTS'),
+    section(BROKER_DEFAULTS, BROKER, 'BROKER_DEFAULTS'),
+    section(RABBITMQ_DEFAULTS, RABBITMQ, 'RABBITMQ_DEFAULTS'),
+    section(SQS_DEFAULTS, SQS, 'SQS_DEFAULTS'),
+  ]
+  return `${[INTRO, ...sections, ...backends].join('\n')}${WITHOUT_DEFAULT}`
 }
 
 const page = render()

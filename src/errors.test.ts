@@ -29,10 +29,10 @@ it('shows its brand to nobody', () => {
   expect(Reflect.ownKeys(new LeaseLostError('1', 'expired')).filter((key) => typeof key === 'symbol')).toEqual([])
 })
 
-it('says of every BACKEND, STORE and DRIVER code, and of no other, that the backend is away; two of them pass by themselves', () => {
+it('says of every BACKEND, STATE, STORE and DRIVER code, and of no other, that the backend is away; two of them pass by themselves', () => {
   const all = (Object.keys(ERROR_CODES) as KerjaErrorCode[]).map((code) => new KerjaError(code, 'x'))
   const codes = (test: (error: unknown) => boolean) => all.filter(test).map(({ code }) => code)
-  expect(codes(isAway)).toEqual(Object.keys(ERROR_CODES).filter((code) => /^(?:BACKEND|STORE|DRIVER)_/.test(code)))
+  expect(codes(isAway)).toEqual(Object.keys(ERROR_CODES).filter((code) => /^(?:BACKEND|STATE|STORE|DRIVER)_/.test(code)))
   expect(codes(passesByItself)).toEqual(['BACKEND_UNAVAILABLE', 'STORE_LOCKED'])
   expect(isAway(new Error('x'))).toBe(false)
 })

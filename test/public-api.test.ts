@@ -134,6 +134,14 @@ const PUBLIC: Readonly<Record<string, Names>> = {
     values: ['postgres'],
     types: ['PostgresOptions'],
   },
+  './rabbitmq': {
+    values: ['rabbitmq', 'rabbitmqTopology'],
+    types: ['QueueDeclaration', 'RabbitmqOptions', 'TopologyOptions'],
+  },
+  './sqs': {
+    values: ['sqs'],
+    types: ['SqsOptions'],
+  },
   './memory': {
     values: ['memory'],
     types: ['MemoryOptions'],
@@ -144,6 +152,7 @@ const PUBLIC: Readonly<Record<string, Names>> = {
       'AcceptResult',
       'AttemptRecord',
       'Backend',
+      'BackendPlace',
       'BeatResult',
       'BeatsModule',
       'CancelRequest',
@@ -182,6 +191,7 @@ const PUBLIC: Readonly<Record<string, Names>> = {
       'NewJobIdempotency',
       'NewJobUnique',
       'PageRequest',
+      'PushOutcome',
       'PushResult',
       'Queue',
       'QueueStats',

@@ -16,14 +16,16 @@ import { createClient } from './stage/client.js'
 import { type Crew, startCrew } from './stage/crew.js'
 import { createKiller, type Killer } from './stage/killing.js'
 import { readAllJobs, untilDrained } from './stage/ledger.js'
+import { type Line, layLine } from './stage/line.js'
 import { type LiveLine, startLiveLine } from './stage/live-line.js'
+import { playOutage } from './stage/outage.js'
 import { type Outside, startOutside } from './stage/outside.js'
 import { makeSamples } from './stage/samples.js'
 import { startStatus } from './stage/status.js'
 import { chooseStore } from './stage/store.js'
 import { type Outcome, summarize } from './stage/summary.js'
 import { createTally } from './stage/tally.js'
-import { receiveVisitors, type Scene } from './stage/visitors.js'
+import { LONG_STAY, receiveVisitors, type Scene, SHORT_STAY } from './stage/visitors.js'
 
 const WORKERS = 3
 const READERS = 500
@@ -68,13 +70,22 @@ async function sendNewsletter({ client, tally }: Scene, live: LiveLine): Promise
   if (letters !== READERS || duplicates !== READERS) tally.surprise(`Newsletter: ${letters} letters, ${duplicates} duplicates, not ${READERS}`)
 }
 
+interface Props {
+  readonly crew: Crew
+  readonly killer: Killer
+  readonly kerja: Kerja
+  readonly line: Line | null
+  readonly live: LiveLine
+}
+
 /** The acts, from the first visitor to the last job done. Answers with what must not happen and did. */
-async function play(scene: Scene, crew: Crew, killer: Killer, kerja: Kerja, live: LiveLine) {
+async function play(scene: Scene, { crew, killer, kerja, line, live }: Props) {
   const visitors = receiveVisitors(scene)
   await sleep(NEWSLETTER_AT_MS)
   await sendNewsletter(scene, live)
   await sleep(KILL_AT_MS - NEWSLETTER_AT_MS)
   const killing = await killer.kill(crew)
+  const outage = line === null ? null : await playOutage(line, scene.tally, live.say)
   await visitors
   live.say('the visitors have left; the workers finish what was promised to them')
   const drained = await untilDrained(kerja, STALL_MAX_MS)
@@ -83,7 +94,7 @@ async function play(scene: Scene, crew: Crew, killer: Killer, kerja: Kerja, live
     ...(killing === null ? ['No worker was busy enough to be killed.'] : []),
     ...(drained ? [] : [`Jobs are left over, and none has ended for ${STALL_MAX_MS / 1000} s.`]),
   ]
-  return { killing, faults }
+  return { killing, outage, faults }
 }
 
 function listNotes(outside: Outside, scene: Scene): string[] {
@@ -97,9 +108,13 @@ function listNotes(outside: Outside, scene: Scene): string[] {
 
 async function main(): Promise<void> {
   const folder = makeFolder()
-  const store = chooseStore(process.env.KERJA_URL)
-  if (store.url !== undefined) process.env.KERJA_URL = store.url
-  if (store.notice !== null) console.log(store.notice)
+  const store = chooseStore(process.env.KERJA_URL, process.env.KERJA_STATE_URL)
+  const line = await layLine(store.url)
+  undo.push(() => line?.close())
+  const url = line?.url ?? store.url
+  if (url !== undefined) process.env.KERJA_URL = url
+  if (store.stateUrl !== undefined) process.env.KERJA_STATE_URL = store.stateUrl
+  for (const notice of store.notices) console.log(notice)
   // After a failure somebody will want the jobs.
   undo.push(() => (process.exitCode === 1 ? undefined : store.remove()))
   const outside = await startOutside(folder)
@@ -135,8 +150,8 @@ async function main(): Promise<void> {
   live.say(`one web process and ${WORKERS} workers run; visitors arrive`)
 
   const accepted = { ...createAccepted(), readers: await seedReaders(database) }
-  const scene = { client, accepted, tally, samples, pushService: outside.pushService }
-  const { killing, faults } = await play(scene, crew, killer, kerja, live)
+  const scene = { client, accepted, tally, samples, pushService: outside.pushService, stay: line === null ? SHORT_STAY : LONG_STAY }
+  const { killing, outage, faults } = await play(scene, { crew, killer, kerja, line, live })
 
   const jobs = await readAllJobs(kerja)
   const evidence = { accepted, jobs, database, filesFolder: outside.settings.filesFolder, ...outside }
@@ -147,6 +162,7 @@ async function main(): Promise<void> {
     checks: await checkEverything(evidence),
     tally,
     killing,
+    outage,
     tookMs: performance.now() - startedAt,
     faults: [...faults, ...tally.surprises, ...crew.deserters],
     notes: listNotes(outside, scene),

@@ -1,6 +1,6 @@
 // Chaos: producers and workers in processes of their own, killed at random with SIGKILL while jobs flow, on a store that is broken as well where it
 // is a server; then every promise is checked.
-// node test/chaos/run.mjs --backend sqlite|postgres [--jobs N] [--workers 3] [--producers 2] [--kill-every MS] [--seed N]
+// node test/chaos/run.mjs --backend sqlite|postgres|rabbitmq|sqs [--jobs N] [--workers 3] [--producers 2] [--kill-every MS] [--seed N]
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,14 +15,19 @@ import { readJournals } from './journal.mjs'
 /** After the last fault: rescue, backoff and the rest of the work. */
 const SETTLE_LIMIT_MS = 120_000
 /** What a run has by itself. A worker that finds a server away at its start is not up at once: it must have the time to be in the way of a fault. */
-const USUAL = { sqlite: { jobs: '20000', 'kill-every': '400' }, postgres: { jobs: '50000', 'kill-every': '2000' } }
+const USUAL = {
+  sqlite: { jobs: '20000', 'kill-every': '400' },
+  postgres: { jobs: '50000', 'kill-every': '2000' },
+  rabbitmq: { jobs: '20000', 'kill-every': '2000' },
+  sqs: { jobs: '20000', 'kill-every': '1000' },
+}
 /** What a worker ends with that found the store away when it started. */
 const STORE_AWAY = 75
 
 export async function runChaos({ backend, jobs, workers, producers, killEveryMs, seed, folder, log = () => undefined }) {
   const random = createRandom(seed)
   const { openStore } = await import(`./stores/${backend}.mjs`)
-  const store = await openStore({ folder, random })
+  const store = await openStore({ folder, random, seed })
   const kerja = new Kerja({ backend: store.url, logger: 'silent' })
   const crew = createCrew({ url: store.url, folder })
   try {
@@ -49,7 +54,7 @@ export async function runChaos({ backend, jobs, workers, producers, killEveryMs,
     }
     await kerja.schedules.pause(SCHEDULE)
     const endAt = await nextTick(kerja)
-    await Promise.race([untilEnded(kerja, log), crew.failed])
+    await Promise.race([untilEnded(kerja, store, log), crew.failed])
     const records = await readRecords(kerja)
     await crew.stop()
     const [entries, lives] = [readJournals(folder), await store.lives()]
@@ -160,13 +165,13 @@ function repeat({ everyMs, act }, random) {
 const report = (crew, store, log) =>
   setInterval(() => log(JSON.stringify({ kills: crew.kills.length, ...store.counts() }).replaceAll(/["{}]/g, ' ')), 5_000)
 
-async function untilEnded(kerja, log) {
+async function untilEnded(kerja, { isEmpty = () => true }, log) {
   const limit = Date.now() + SETTLE_LIMIT_MS
   for (;;) {
     const stats = await kerja.queues.stats()
     const live = stats.reduce((sum, { counts }) => sum + counts.available + counts.scheduled + counts.running + counts.retryable, 0)
     log(`live ${live}`)
-    if (live === 0) return
+    if (live === 0 && isEmpty()) return
     if (Date.now() > limit) throw new Error(`${live} jobs had not ended ${SETTLE_LIMIT_MS} ms after the last fault`)
     await sleep(500)
   }

@@ -28,7 +28,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   migrate: ['--plan'],
   doctor: [],
 }
-const GLOBAL_OPTIONS = ['--backend', '--config', '--json', '--no-color', '--help']
+const GLOBAL_OPTIONS = ['--backend', '--state-url', '--config', '--json', '--no-color', '--help']
 const docs = readFileSync(join(REPOSITORY, 'docs/cli.md'), 'utf8')
 
 describe.concurrent('help', () => {

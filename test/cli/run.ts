@@ -21,7 +21,15 @@ export interface Result {
 
 /** The variables that would change what a command does are the test's alone. */
 function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const { KERJA_URL: _url, NODE_ENV: _mode, NO_COLOR: _plain, FORCE_COLOR: _colour, npm_config_user_agent: _agent, ...rest } = process.env
+  const {
+    KERJA_URL: _url,
+    KERJA_STATE_URL: _state,
+    NODE_ENV: _mode,
+    NO_COLOR: _plain,
+    FORCE_COLOR: _colour,
+    npm_config_user_agent: _agent,
+    ...rest
+  } = process.env
   return { ...rest, ...extra }
 }
 

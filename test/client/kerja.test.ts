@@ -41,7 +41,7 @@ describe('new Kerja', () => {
     [{ backend: '' }, 'BACKEND_UNKNOWN'],
     [{ backend: 'C:\\jobs.db' }, 'BACKEND_UNKNOWN'],
     [{ backend: 'mysql://u:p@h/db' }, 'BACKEND_UNKNOWN'],
-    [{ backend: 'amqp://h' }, 'BACKEND_UNKNOWN'],
+    [{ backend: 'redis://h' }, 'BACKEND_UNKNOWN'],
     [{ enqueueTimeout: 0 }, 'OPTION_INVALID'],
     [{ enqueueTimeout: '2d' }, 'OPTION_INVALID'],
     [{ logger: 'loud' }, 'OPTION_INVALID'],
@@ -53,7 +53,7 @@ describe('new Kerja', () => {
   })
 
   it('shows no secret of a URL', () => {
-    for (const url of ['mysql://user:s3cret@host/db?password=s3cret', 'weird://s3cret@h', 'amqp://u:s3cret@h']) {
+    for (const url of ['mysql://user:s3cret@host/db?password=s3cret', 'weird://s3cret@h', 'redis://u:s3cret@h']) {
       expect(() => new Kerja({ backend: url })).toThrow(expect.objectContaining({ message: expect.not.stringContaining('s3cret') }))
     }
   })

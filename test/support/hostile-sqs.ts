@@ -17,7 +17,10 @@ export interface SeenRequest {
   readonly input: Input
 }
 
-/** What becomes of one request instead of its action: an answer, a failure, a connection that is cut, or one that says nothing any more. `also`: the action is done nevertheless. */
+/**
+ * What becomes of one request instead of its action: an answer, a failure, a connection that is cut, or one that says nothing any more. `also`: the
+ * action is done nevertheless.
+ */
 export type Scripted = { readonly answer: unknown } | { readonly code: string; readonly status?: number; readonly also?: true } | 'cut' | 'hang'
 
 export interface HostileSqs {

@@ -110,6 +110,8 @@ export async function startNode(settings: readonly string[] = []): Promise<Rabbi
 
   async function kill(): Promise<void> {
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    // Nothing else may keep the process that waits here.
+    running.ref()
     const exited = once(running, 'exit')
     killGroup()
     await exited

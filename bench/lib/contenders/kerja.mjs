@@ -1,4 +1,4 @@
-/** Kerja as a contender, through its public surface and with its defaults: on PostgreSQL where this measurement has a server, else on SQLite. */
+/** Kerja as a contender, through its public surface and with its defaults: on the servers that this measurement has, else on SQLite. */
 import { join } from 'node:path'
 import { drainWith } from '../drain.mjs'
 import { importKerja } from '../import-kerja.mjs'
@@ -12,16 +12,23 @@ const noop = defineJob({ kind: 'bench.noop', payload: type(), retention: { compl
 /** Not `job.rescued`: failover is a scenario. */
 const SPOILING = ['job.retried', 'job.failed', 'job.cancelled', 'job.held', 'job.lost']
 
-const { BENCH_POSTGRES_URL: server, BENCH_POSTGRES_SCHEMA: schema, BENCH_STORE: folder } = process.env
+const { BENCH_POSTGRES_URL: server, BENCH_POSTGRES_SCHEMA: schema, BENCH_RABBITMQ_URL: broker, BENCH_RABBITMQ_PREFIX: prefix } = process.env
+const folder = process.env.BENCH_STORE
 
-function backendUrl() {
-  if (server === undefined) return `sqlite:${join(folder, 'kerja.db')}`
-  const url = new URL(server)
-  url.searchParams.set('schema', schema)
+function withQuery(address, name, value) {
+  const url = new URL(address)
+  url.searchParams.set(name, value)
   return url.href
 }
 
-const connect = () => new Kerja({ backend: backendUrl() })
+/** What Kerja is told of where jobs are kept. */
+function store() {
+  const database = server === undefined ? null : withQuery(server, 'schema', schema)
+  if (broker !== undefined) return { backend: withQuery(broker, 'prefix', prefix), ...(database === null ? {} : { state: database }) }
+  return { backend: database ?? `sqlite:${join(folder, 'kerja.db')}` }
+}
+
+const connect = () => new Kerja(store())
 
 export async function openProducer() {
   const kerja = connect()

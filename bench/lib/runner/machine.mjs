@@ -50,3 +50,11 @@ export function describePeers({ redisVersion, postgres, newerNode }) {
     peers: peers.join(', '),
   }
 }
+
+export const describeBrokers = ({ rabbitmqVersion, postgres }) => ({
+  ...describeMachine(),
+  node: process.version.slice(1),
+  rabbitmq: `${rabbitmqVersion}, client amqplib ${versionIn('../node_modules/amqplib/package.json')}`,
+  postgres: postgres === undefined ? 'none' : `${postgres.version} (${listSettings(postgres.settings).join(', ')})`,
+  kerja: versionIn('../package.json'),
+})

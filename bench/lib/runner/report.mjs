@@ -6,6 +6,7 @@ const FACTS = {
   node: 'Node',
   sqlite: 'SQLite',
   postgres: 'PostgreSQL',
+  rabbitmq: 'RabbitMQ',
   kerja: 'Kerja',
   peers: 'Peers',
   command: 'Command',

@@ -1,6 +1,6 @@
 /** What can be run: which scenarios, and where their results go. */
 import { fileURLToPath } from 'node:url'
-import { describeEmbedded, describePeers } from './machine.mjs'
+import { describeBrokers, describeEmbedded, describePeers } from './machine.mjs'
 
 const path = (relative) => fileURLToPath(new URL(`../../../${relative}`, import.meta.url))
 
@@ -20,6 +20,7 @@ export const SUITES = {
       'latency-one-process',
       'latency-two-processes',
       'event-loop',
+      'spool',
       'backlog',
       'memory',
       'failover',
@@ -46,6 +47,7 @@ export const SUITES = {
       'backlog',
       'idle-beside-scheduled',
       'held-snapshot',
+      'spool-drain',
     ],
     describe: describePeers,
     results: 'peers.json',
@@ -57,5 +59,17 @@ export const SUITES = {
         'Kerja on SQLite: [benchmarks.md](benchmarks.md).',
     ],
     note: `${RATIOS} CPU of the server counts all its processes; WAL is the write-ahead log that the server wrote, whoever caused it.`,
+  },
+  brokers: {
+    folder: 'brokers/',
+    scenarios: ['enqueue-many-callers', 'drain', 'latency-two-processes'],
+    describe: describeBrokers,
+    results: 'brokers.json',
+    page: path('docs/benchmarks-brokers.md'),
+    head: [
+      '# Benchmarks on RabbitMQ',
+      'Written by `npm run bench -- brokers`: run it again instead of editing this page. How it measures: `bench/README.md`.',
+    ],
+    note: RATIOS,
   },
 }

@@ -62,6 +62,9 @@ export async function startCrew(options: CrewOptions): Promise<Crew> {
   }
 
   const web = launch('web', '../web/main.js')
+  web.on('message', (told: Told) => {
+    if (told.type === 'event') options.onEvent('web', told)
+  })
   const webUrl = await addressOf(web)
   for (let count = 0; count < options.workers; count += 1) hire()
 
@@ -97,7 +100,7 @@ async function stop(child: ChildProcess): Promise<void> {
 /** The web process says where it listens, once it does. */
 function addressOf(web: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    web.once('message', (message: { url: string }) => resolve(message.url))
+    web.on('message', (message: { type: string; url: string }) => message.type === 'listening' && resolve(message.url))
     web.once('exit', (code) => reject(new Error(`The web process ended with ${code} before it listened.`)))
   })
 }

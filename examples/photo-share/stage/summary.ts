@@ -1,6 +1,7 @@
 /** The closing page, all of it measured in this run. */
 import type { Check, Evidence } from './checks.js'
 import type { Killing } from './killing.js'
+import type { Outage } from './outage.js'
 import { percentile, type RequestGroup, type Tally } from './tally.js'
 
 export interface Outcome {
@@ -8,6 +9,8 @@ export interface Outcome {
   readonly checks: readonly Check[]
   readonly tally: Tally
   readonly killing: Killing | null
+  /** Null where there is no broker to be away. */
+  readonly outage: Outage | null
   readonly tookMs: number
   /** Things that must not happen and did. */
   readonly faults: readonly string[]
@@ -54,7 +57,7 @@ function responseTimes(tally: Tally): readonly string[] {
   ]
 }
 
-function workDone({ evidence, tally, killing }: Outcome): readonly string[] {
+function workDone({ evidence, tally, killing, outage }: Outcome): readonly string[] {
   const count = (state: string) => evidence.jobs.filter((job) => job.state === state).length
   const lines = [
     `${number(count('completed'))} jobs completed`,
@@ -70,6 +73,13 @@ function workDone({ evidence, tally, killing }: Outcome): readonly string[] {
     lines.push(
       `${worker} was killed while it ran ${jobs} jobs; taken over: ${takenOver}, settled just before: ${settled}`,
       `back in their queues ${seconds(rescuedMs)} after the kill; the last, having waited its turn, ran again after ${seconds(restartedMs)}`,
+    )
+  }
+  if (outage !== null) {
+    const { tookMs, requests, slowestMs, spooled } = outage
+    lines.push(
+      `the broker was out of reach for ${seconds(tookMs)}: ${number(requests)} requests answered meanwhile, the slowest in ${ms(slowestMs)}`,
+      `${number(spooled)} jobs were kept on the local disk until it was back`,
     )
   }
   return ['What the workers did', ...lines.map((line) => `  ${line}`)]

@@ -2,7 +2,8 @@
 import type { Told, ToldName } from '../worker/tell-parent.js'
 
 /** What a request is, as the summary tells them apart. */
-export type RequestGroup = 'upload' | 'inline' | 'other'
+export const REQUEST_GROUPS = ['upload', 'inline', 'other'] as const
+export type RequestGroup = (typeof REQUEST_GROUPS)[number]
 
 export interface Tally {
   /** Notes a request's time. */

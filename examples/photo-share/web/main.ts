@@ -1,6 +1,7 @@
 /** The web process: answers people at once and leaves the work to the workers. */
 import type { AddressInfo } from 'node:net'
 import { closeApp, endWithParent, openApp } from '../app/app.js'
+import { tellParent } from '../worker/tell-parent.js'
 import { albumRoutes } from './albums.js'
 import { clipRoutes } from './clips.js'
 import { createWebServer } from './http.js'
@@ -13,6 +14,7 @@ import { statusRoutes } from './status.js'
 
 endWithParent()
 const app = await openApp({ durable: true })
+tellParent(app.kerja.events)
 
 const server = createWebServer({
   ...(await pageRoutes(app)),

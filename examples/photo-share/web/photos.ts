@@ -30,7 +30,11 @@ export function photoRoutes(app: App): Routes {
       { photoId, albumId, sha256 },
       { idempotencyKey: photoId },
     )
-    return { status: 202, headers: { location: `/status/${receipt.id}` }, body: { photoId, jobId: receipt.id } }
+    return {
+      status: 202,
+      headers: { location: `/status/${receipt.id}` },
+      body: { photoId, jobId: receipt.id, isSpooled: receipt.durability === 'spooled' },
+    }
   }
 
   return {

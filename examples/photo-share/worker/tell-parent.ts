@@ -2,6 +2,7 @@
 import type { EventName, Kerja } from 'kerja'
 
 const TOLD = [
+  'job.spooled',
   'job.started',
   'job.completed',
   'job.retried',

@@ -14,6 +14,9 @@ export interface Acknowledgements {
   readonly count: number
   /** What to send for these. Those that were acknowledged before are left out: the broker ends a channel on which that happens twice. */
   of(tags: readonly number[]): Acknowledgement[]
+  has(tag: number): boolean
+  /** This one is dealt with otherwise: it was given back. False: it was dealt with before. */
+  leaveOut(tag: number): boolean
 }
 
 export function createAcknowledgements(): Acknowledgements {
@@ -21,12 +24,20 @@ export function createAcknowledgements(): Acknowledgements {
   let upTo = 0
   /** Acknowledged beyond a gap. */
   const beyond = new Set<number>()
+  const has = (tag: number): boolean => tag <= upTo || beyond.has(tag)
+
   return {
+    has,
+    leaveOut(tag) {
+      if (has(tag)) return false
+      beyond.add(tag)
+      return true
+    },
     get count() {
       return upTo + beyond.size
     },
     of(tags) {
-      const due = [...new Set(tags)].filter((tag) => tag > upTo && !beyond.has(tag)).sort((one, other) => one - other)
+      const due = [...new Set(tags)].filter((tag) => !has(tag)).sort((one, other) => one - other)
       const sent: Acknowledgement[] = []
       let position = 0
       for (;;) {

@@ -27,6 +27,8 @@ const START_MS_MAX = 3_000
 /** How long a message is waited for that the broker is about to hand out, and how often. */
 const ARRIVAL_MS = 20
 const ARRIVAL_ROUNDS_MAX = 5
+/** So many are worth an answer: the rest is for the next. */
+const ENOUGH = 100
 
 /** Who is called back, once for a burst. */
 function createHints() {
@@ -121,7 +123,7 @@ export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>
       })
     for (let round = 0; round < ARRIVAL_ROUNDS_MAX; round++) {
       const readyCounts = await Promise.all(wanted(max).map(readyCountOf))
-      if (bufferedCount() >= max || readyCounts.every((count) => count === 0)) return
+      if (bufferedCount() >= Math.min(max, ENOUGH) || readyCounts.every((count) => count === 0)) return
       await hints.next(ARRIVAL_MS)
     }
   }

@@ -1,21 +1,22 @@
-/** RabbitMQ as a transport without a state: messages are fetched one by one, wait in rungs, and are held as long as their channel lives. */
+/** RabbitMQ as a transport without a state: messages wait in rungs, and are held as long as their channel lives. */
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
 import type { KerjaError } from '../../errors.js'
 import type { DelayedMessage, LoneMessage, LoneTransport } from '../broker/alone/lone-transport.js'
 import type { IncomingMessage } from '../broker/transport.js'
-import { createDeclarer } from './declarer.js'
+import { acknowledge } from './consumer.js'
+import { createDeclarer, readyCountOf } from './declarer.js'
 import { createRungs, rungFor, rungName } from './delays.js'
 import { closedError } from './faults.js'
 import { createLink } from './link.js'
+import { createLoneIntake, type LoneIntake } from './lone-intake.js'
 import type { TransportConfig } from './options.js'
-import type { Fetched } from './pull.js'
-import { createPulls } from './pulls.js'
+import type { Parcel } from './outlet.js'
 import { createSender } from './sender.js'
+import type { Delivery } from './subscription.js'
+import { declarationOf } from './topology.js'
 import { BODY_BYTES_MAX, CLOSE_MS_MAX, createCalls, deadParcelOf, REDELIVERY_MS, sendFitting } from './transport.js'
 import { atMost } from './within.js'
 
-/** How often a queue that is watched is looked at. */
-const LOOK_MS = 250
 const RANKS = [...PRIORITIES.keys()] as readonly PriorityRank[]
 
 export function createLoneTransport(config: TransportConfig, random: () => number): LoneTransport {
@@ -23,21 +24,36 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
   const declarer = createDeclarer(config)
   const rungs = createRungs(config)
   const calls = createCalls(() => closedError(location))
-  const sending = createLink({ config, purpose: 'sending', random, onBack: () => undefined })
-  const receiving = createLink({ config, purpose: 'receiving', random, onBack: () => undefined })
-  const sender = createSender({ config, link: sending, declarer })
-  const pulls = createPulls({ config, link: receiving, declarer })
-  // An outage is said to whoever receives.
-  const looks = createLooks((queue) => calls.run(() => sumOf(queue)).catch(() => 0))
+  const hints = createHints()
+  const intakes = new Map<string, LoneIntake>()
   let closing: Promise<void> | null = null
 
-  const giveBack = (fetched: readonly Fetched[]): void => {
-    for (const { pull, message } of fetched) pull.giveBack(message)
+  const sending = createLink({ config, purpose: 'sending', random, onBack: () => undefined })
+  const receiving = createLink({ config, purpose: 'receiving', random, onBack: hints.give })
+  const sender = createSender({ config, link: sending, declarer })
+
+  /** To the end of its queue, as a new message: given back, it would count as one that a process died of. */
+  async function putBack(deliveries: readonly Delivery[]): Promise<void> {
+    const answers = await sender.send(deliveries.map(({ message }) => parcelOf(message)))
+    const stored = deliveries.filter((_, index) => answers[index] === null)
+    acknowledge(stored)
+    giveBack(deliveries.filter((delivery) => !stored.includes(delivery)))
+  }
+
+  function intakeOf(queue: string, rank: PriorityRank): LoneIntake {
+    const key = `${rank} ${queue}`
+    const intake = intakes.get(key) ?? createLoneIntake({ config, link: receiving, declarer, queue, rank, onArrival: hints.give, putBack })
+    intakes.set(key, intake)
+    return intake
+  }
+
+  const giveBack = (deliveries: readonly Delivery[]): void => {
+    for (const { subscription, message } of deliveries) subscription.giveBack(message.fields.deliveryTag)
   }
 
   async function receive(queue: string, max: number, rank: PriorityRank): Promise<LoneMessage[]> {
-    const fetched = await pulls.ask(queue, rank, (pull) => pull.fetch(max), giveBack)
-    return fetched.map((handle) => ({ queue, body: handle.message.content.toString('utf8'), handle, lostCount: lostCountOf(handle) }))
+    const deliveries = await intakeOf(queue, rank).receive(max)
+    return deliveries.map((handle) => ({ queue, body: handle.message.content.toString('utf8'), handle, lostCount: lostCountOf(handle) }))
   }
 
   /** Each by the rung that fits, which is made before. */
@@ -55,21 +71,26 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
   }
 
   async function setAside({ handle }: IncomingMessage, reason: string): Promise<void> {
-    const { pull, message } = handle as Fetched
-    const [error] = await sender.send([deadParcelOf(message, reason, prefix)])
-    if (error === null) pull.acknowledge(message)
+    const delivery = handle as Delivery
+    const [error] = await sender.send([deadParcelOf(delivery.message, reason, prefix)])
+    if (error === null) acknowledge([delivery])
   }
 
-  const depth = (queue: string, rank: PriorityRank): Promise<number> => pulls.ask(queue, rank, (pull) => pull.count())
-  const sumOf = async (queue: string): Promise<number> => {
-    const counts = await Promise.all(RANKS.map((rank) => depth(queue, rank)))
-    return counts.reduce((sum, count) => sum + count, 0)
+  async function depth(queue: string, rank: PriorityRank): Promise<number> {
+    const connection = await receiving.use()
+    return (await readyCountOf(connection, declarationOf(prefix, queue, rank).name, config)) ?? 0
+  }
+
+  function watch(queues: readonly string[], onArrival: () => void): () => void {
+    // What stands against it is said to whoever receives.
+    for (const queue of queues) for (const rank of RANKS) void calls.run(() => intakeOf(queue, rank).start()).catch(() => undefined)
+    return hints.watch(onArrival)
   }
 
   async function close(): Promise<void> {
-    looks.close()
+    hints.stop()
     await atMost(calls.end(), CLOSE_MS_MAX)
-    await pulls.close()
+    await atMost(Promise.all([...intakes.values()].map((intake) => intake.close())), CLOSE_MS_MAX)
     await Promise.all([sending.close(), receiving.close()])
   }
 
@@ -86,47 +107,56 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
     send: (messages) => calls.run(() => send(messages)).catch((error: KerjaError) => messages.map(() => error)),
     receive: (queue, max, rank) => calls.run(() => receive(queue, max, rank)),
     async acknowledge(messages) {
-      for (const { handle } of messages) (handle as Fetched).pull.acknowledge((handle as Fetched).message)
+      acknowledge(messages.map(({ handle }) => handle as Delivery))
     },
     setAside: (message, reason) => calls.run(() => setAside(message, reason)).catch(() => undefined),
-    isHeld: ({ handle }) => (handle as Fetched).pull.isHeld((handle as Fetched).message),
-    async giveBack(messages) {
-      giveBack(messages.map(({ handle }) => handle as Fetched))
+    isHeld({ handle }) {
+      const { subscription, message } = handle as Delivery
+      return subscription.isHeld(message.fields.deliveryTag)
     },
-    watch: (queues, onArrival) => (closing === null ? looks.watch(queues, onArrival) : () => undefined),
+    async giveBack(messages) {
+      giveBack(messages.map(({ handle }) => handle as Delivery))
+    },
+    watch: (queues, onArrival) => (closing === null ? watch(queues, onArrival) : () => undefined),
     depth: (queue, rank) => calls.run(() => depth(queue, rank)),
   }
 }
 
-/** Calls whoever watches a queue while something waits there, which only looking can tell. */
-function createLooks(countOf: (queue: string) => Promise<number>) {
-  const timers = new Set<NodeJS.Timeout>()
-  return {
-    watch(queues: readonly string[], onArrival: () => void): () => void {
-      let isLooking = false
-      const look = async (): Promise<void> => {
-        if (isLooking) return
-        isLooking = true
-        const counts = await Promise.all(queues.map(countOf))
-        isLooking = false
-        if (timers.has(timer) && counts.some((count) => count > 0)) onArrival()
-      }
-      const timer = setInterval(() => void look(), LOOK_MS).unref()
-      timers.add(timer)
-      return () => {
-        timers.delete(timer)
-        clearInterval(timer)
-      }
-    },
-    close(): void {
-      for (const timer of timers) clearInterval(timer)
-      timers.clear()
-    },
-  }
-}
-
 /** Quorum queues count. https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling */
-function lostCountOf({ message }: Fetched): number {
+function lostCountOf({ message }: Delivery): number {
   const count: unknown = message.properties.headers?.['x-delivery-count']
   return typeof count === 'number' ? count : 0
+}
+
+/** The same message, for the same queue. */
+function parcelOf({ content, properties, fields }: Delivery['message']): Parcel {
+  const { messageId, contentType, headers } = properties
+  // The count of deliveries is the broker's.
+  const { 'x-delivery-count': _, ...own } = headers ?? {}
+  const to = { name: fields.routingKey, durable: true, arguments: {} } as const
+  return { to, messageId: String(messageId ?? ''), content, contentType: String(contentType ?? ''), headers: own }
+}
+
+/** Whom to tell that something may be received. Messages come in bursts, of which one hint is enough. */
+function createHints() {
+  const watchers = new Set<() => void>()
+  let given: NodeJS.Immediate | undefined
+  return {
+    give(): void {
+      given ??= setImmediate(() => {
+        given = undefined
+        for (const onArrival of [...watchers]) onArrival()
+      })
+    },
+    watch(onArrival: () => void): () => void {
+      // The same function may be given twice.
+      const call = (): void => onArrival()
+      watchers.add(call)
+      return () => void watchers.delete(call)
+    },
+    stop(): void {
+      clearImmediate(given)
+      watchers.clear()
+    },
+  }
 }

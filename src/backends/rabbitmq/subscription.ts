@@ -20,6 +20,12 @@ export interface Subscription {
   /** The oldest, at most `max`. */
   take(max: number): Delivery[]
   acknowledge(tags: readonly number[]): void
+  /** Whether it was neither acknowledged nor given back, and its channel lives. */
+  isHeld(tag: number): boolean
+  /** It comes again, as one more delivery. */
+  giveBack(tag: number): void
+  /** No further messages. Those that nobody has taken; the channel ends when all that came over it is dealt with. */
+  retire(): Promise<Delivery[]>
   /** Sends what is acknowledged, gives back the rest. Ends although the broker is gone. */
   close(): Promise<void>
 }
@@ -47,6 +53,8 @@ export async function openSubscription({ connection, name, prefetch, onArrival, 
   let buffer: ConsumeMessage[] = []
   let deliveredCount = 0
   let isOver = false
+  let isRetired = false
+  let consumerTag = ''
   let ended: Error | null = null
 
   function end(): void {
@@ -73,6 +81,11 @@ export async function openSubscription({ connection, name, prefetch, onArrival, 
     return atMost(closeChannel(channel), CLOSE_MS_MAX)
   }
 
+  const takenCount = (): number => (isOver ? 0 : deliveredCount - acknowledgements.count - buffer.length)
+  const closeUnused = (): void => {
+    if (isRetired && !isOver && takenCount() + buffer.length === 0) void close()
+  }
+
   channel.on('error', (error) => {
     ended = error
   })
@@ -82,7 +95,7 @@ export async function openSubscription({ connection, name, prefetch, onArrival, 
       return buffer.length
     },
     get takenCount() {
-      return isOver ? 0 : deliveredCount - acknowledgements.count - buffer.length
+      return takenCount()
     },
     get isOver() {
       return isOver
@@ -98,12 +111,26 @@ export async function openSubscription({ connection, name, prefetch, onArrival, 
     acknowledge(tags) {
       if (isOver) return
       for (const { tag, multiple } of acknowledgements.of(tags)) channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, multiple)
+      closeUnused()
+    },
+    isHeld: (tag) => !isOver && !acknowledgements.has(tag),
+    giveBack(tag) {
+      if (isOver || !acknowledgements.leaveOut(tag)) return
+      channel.nack({ fields: { deliveryTag: tag } } as ConsumeMessage, false, true)
+      closeUnused()
+    },
+    async retire() {
+      await channel.cancel(consumerTag)
+      isRetired = true
+      const left = subscription.take(Number.POSITIVE_INFINITY)
+      closeUnused()
+      return left
     },
     close,
   }
   try {
     await channel.prefetch(prefetch)
-    await channel.consume(name, receive)
+    consumerTag = (await channel.consume(name, receive)).consumerTag
     return subscription
   } catch (error) {
     void close()

@@ -1,6 +1,6 @@
 /**
- * Letting SQS forget, in tens that wait a moment to become full, with the newest receipt. What cannot be deleted comes again when its visibility ends, which merges. SQS may also answer
- * that it deleted what it did not (a receipt that is no longer the newest), so a delete is never taken for proof.
+ * Letting SQS forget, in tens that wait a moment to become full, with the newest receipt. What cannot be deleted comes again when its visibility ends,
+ * which merges. SQS may also answer that it deleted what it did not (a receipt that is no longer the newest), so a delete is never taken for proof.
  */
 import type { IncomingMessage } from '../broker/transport.js'
 import { type Calls, pause } from './calls.js'
