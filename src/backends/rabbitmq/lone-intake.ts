@@ -8,7 +8,7 @@ import { faultOf, unavailable } from './faults.js'
 import type { Link } from './link.js'
 import type { TransportConfig } from './options.js'
 import { type Delivery, openSubscription, type Subscription } from './subscription.js'
-import { declarationOf } from './topology.js'
+import { declarationOf, type QueueDeclaration } from './topology.js'
 import { within } from './within.js'
 
 export interface LoneIntake {
@@ -29,7 +29,7 @@ export interface LoneIntakeOptions {
   readonly rank: PriorityRank
   readonly onArrival: () => void
   /** Puts into the queue again what nobody here asked for. Never rejects. */
-  readonly putBack: (deliveries: readonly Delivery[]) => Promise<void>
+  readonly putBack: (deliveries: readonly Delivery[], to: QueueDeclaration) => Promise<void>
 }
 
 interface Member {
@@ -120,7 +120,7 @@ export function createLoneIntake({ config, link, declarer, queue, rank, onArriva
     const retired = members
     members = []
     const left = await Promise.all(retired.map(({ subscription }) => (subscription.isOver ? [] : inTime(subscription.retire()))))
-    await putBack(left.flat())
+    await putBack(left.flat(), declaration)
   }
 
   return {

@@ -13,7 +13,7 @@ import type { TransportConfig } from './options.js'
 import type { Parcel } from './outlet.js'
 import { createSender } from './sender.js'
 import type { Delivery } from './subscription.js'
-import { declarationOf } from './topology.js'
+import { declarationOf, type QueueDeclaration } from './topology.js'
 import { BODY_BYTES_MAX, CLOSE_MS_MAX, createCalls, deadParcelOf, REDELIVERY_MS, sendFitting } from './transport.js'
 import { atMost } from './within.js'
 
@@ -33,8 +33,8 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
   const sender = createSender({ config, link: sending, declarer })
 
   /** To the end of its queue, as a new message: given back, it would count as one that a process died of. */
-  async function putBack(deliveries: readonly Delivery[]): Promise<void> {
-    const answers = await sender.send(deliveries.map(({ message }) => parcelOf(message)))
+  async function putBack(deliveries: readonly Delivery[], to: QueueDeclaration): Promise<void> {
+    const answers = await sender.send(deliveries.map(({ message }) => parcelOf(message, to)))
     const stored = deliveries.filter((_, index) => answers[index] === null)
     acknowledge(stored)
     giveBack(deliveries.filter((delivery) => !stored.includes(delivery)))
@@ -128,12 +128,10 @@ function lostCountOf({ message }: Delivery): number {
   return typeof count === 'number' ? count : 0
 }
 
-/** The same message, for the same queue. */
-function parcelOf({ content, properties, fields }: Delivery['message']): Parcel {
+/** The same message, for the same queue. The count of deliveries is the broker's. */
+function parcelOf({ content, properties }: Delivery['message'], to: QueueDeclaration): Parcel {
   const { messageId, contentType, headers } = properties
-  // The count of deliveries is the broker's.
   const { 'x-delivery-count': _, ...own } = headers ?? {}
-  const to = { name: fields.routingKey, durable: true, arguments: {} } as const
   return { to, messageId: String(messageId ?? ''), content, contentType: String(contentType ?? ''), headers: own }
 }
 
