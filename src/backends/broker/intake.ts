@@ -17,8 +17,8 @@ export interface IntakeParts {
 export interface Intake {
   /** Checks out the backlog when it is small. What stays in the broker, by queue. @throws what the state fails with */
   look(): Promise<ReadonlyMap<string, number>>
-  /** Checks out some of the given queues, however much waits there. Whether more may wait. @throws what the state fails with */
-  some(names: Iterable<string>, count: number): Promise<boolean>
+  /** Checks out some of the given queues, however much waits there. How many messages came. @throws what the state fails with */
+  some(names: Iterable<string>, count: number): Promise<number>
 }
 
 /** A backlog of more messages than this is no small one. */
@@ -28,22 +28,23 @@ export function createIntake({ checkOut, reach, queues, stateClock }: IntakePart
   let running: Promise<ReadonlyMap<string, number>> | null = null
   let next: Promise<ReadonlyMap<string, number>> | null = null
 
-  /** At most `count` messages of each queue. Whether more may wait. */
-  async function drain(names: Iterable<string>, count: number): Promise<boolean> {
+  /** At most `count` messages of each queue. How many came. */
+  async function drain(names: Iterable<string>, count: number): Promise<number> {
     const received: Received[] = []
-    const isMore = await Promise.all(
+    const counts = await Promise.all(
       [...names].map(async (name) => {
-        for (let left = count; left > 0; ) {
+        let left = count
+        while (left > 0) {
           const answer = await checkOut.receive(name, left)
-          if (answer.count === 0) return false
+          if (answer.count === 0) break
           received.push(...answer.received)
           left -= answer.count
         }
-        return true
+        return count - left
       }),
     )
     await checkOut.store(received)
-    return isMore.includes(true)
+    return counts.reduce((sum, came) => sum + came, 0)
   }
 
   async function look(): Promise<ReadonlyMap<string, number>> {

@@ -1,6 +1,6 @@
 /** Jobs to and from other stores: what the broker holds is checked out first, and goes with the rest; what arrives becomes the state's. */
 import type { Backend } from '../../contract/backend.js'
-import type { AcceptResult, CarriedJob, CarriedPage, PageRequest, Transfer } from '../../contract/transfer.js'
+import type { AcceptResult, CarriedJob, CarriedPage, TakeRequest, Transfer } from '../../contract/transfer.js'
 import { isAway } from '../../errors.js'
 import type { Intake } from './intake.js'
 import { envelopeFrom, messageOf } from './message.js'
@@ -14,7 +14,7 @@ export interface TransferParts {
   readonly queues: KnownQueues
 }
 
-/** Where the state has no more but the broker may: the same place again. A cursor of the state follows the mark. */
+/** The same place again, since messages may still come: a cursor of the state follows the mark. */
 const AGAIN = 'again:'
 
 export function createTransfer({ state, transport, intake, queues }: TransferParts): Transfer {
@@ -26,14 +26,23 @@ export function createTransfer({ state, transport, intake, queues }: TransferPar
     return new Set([...(await queues.all()), ...stats.map(({ queue }) => queue)])
   }
 
-  async function afterIntake<Request extends PageRequest>(request: Request, read: (request: Request) => Promise<CarriedPage>): Promise<CarriedPage> {
-    const cursor = request.cursor?.startsWith(AGAIN) === true ? request.cursor.slice(AGAIN.length) || null : request.cursor
-    for (;;) {
-      const isMore = await intake.some(await everyQueue(), request.limit)
-      const { jobs, next } = await read({ ...request, cursor })
-      // What was checked out stands behind whatever was read, so that the same place will do.
-      if (next !== null || !isMore) return { jobs, next }
-      if (jobs.length > 0) return { jobs, next: `${AGAIN}${cursor ?? ''}` }
+  /**
+   * A cursor of the state may lie behind what it has not numbered yet. So while messages come, a page starts where jobs were known to stand, and
+   * goes on from its own start: what is checked out next stands behind that.
+   */
+  async function afterIntake(request: TakeRequest): Promise<CarriedPage> {
+    const isAgain = request.cursor?.startsWith(AGAIN) ?? true
+    const known = isAgain ? request.cursor?.slice(AGAIN.length) || null : null
+    for (let place = known; ; ) {
+      const count = await intake.some(await everyQueue(), request.limit)
+      if (count === 0) return transfer.take({ ...request, cursor: isAgain ? place : request.cursor })
+      for (let cursor = place; ; ) {
+        const { jobs, next } = await transfer.take({ ...request, cursor })
+        if (jobs.length > 0) return { jobs, next: `${AGAIN}${cursor ?? ''}` }
+        if (next === null) break
+        place = cursor
+        cursor = next
+      }
     }
   }
 
@@ -50,7 +59,7 @@ export function createTransfer({ state, transport, intake, queues }: TransferPar
   }
 
   return {
-    take: (request) => afterIntake(request, transfer.take),
+    take: afterIntake,
     ended: transfer.ended,
     async accept(jobs) {
       try {
