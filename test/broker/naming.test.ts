@@ -15,11 +15,11 @@ const open = async (options: ConstructorParameters<typeof Kerja>[0]): Promise<un
 const refused = (code: string, words: string) => expect.objectContaining({ code, message: expect.stringContaining(words) })
 
 describe('a broker', () => {
-  it('needs a state', async () => {
-    await expect(open({ backend: 'amqp://app:s3cret@127.0.0.1/x' })).rejects.toEqual(refused('STATE_REQUIRED', 'KERJA_STATE_URL'))
-    await expect(open({ backend: 'amqp://app:s3cret@127.0.0.1/x' })).rejects.not.toEqual(refused('STATE_REQUIRED', 's3cret'))
-    expect(() => rabbitmq({ url: 'amqp://127.0.0.1' } as never)).toThrow(refused('STATE_REQUIRED', 'rabbitmq({ state })'))
-    expect(() => sqs({} as never)).toThrow(refused('STATE_REQUIRED', 'sqs({ state })'))
+  it('without a state is one by itself, which says what it lacks', () => {
+    for (const backend of [rabbitmq({ url: 'amqp://app:s3cret@127.0.0.1/x' }), sqs({ region: 'eu-west-1' })]) {
+      expect(backend.capabilities).toMatchObject({ clock: 'client', ledger: false, coordination: false, keys: false })
+      expect(backend.location).not.toContain('s3cret')
+    }
   })
 
   it('takes it from the environment', async () => {
