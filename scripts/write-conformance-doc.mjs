@@ -62,7 +62,7 @@ What each means is in [the contract](backend-contract.md).
 ${topicTable(reports)}
 
 Beside the suite, random histories are compared with a model (\`test/model/\`), and processes and servers are killed while jobs flow
-(\`npm run test:chaos -- --backend sqlite\` or \`postgres\`, \`npm run test:hosts\`).
+(\`npm run test:chaos -- --backend sqlite\`, \`postgres\`, \`rabbitmq\` or \`sqs\`, \`npm run test:hosts\`).
 `
 
 if (!process.argv.includes('--check')) writeFileSync(PAGE, page)

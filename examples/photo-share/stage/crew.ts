@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Told } from '../worker/tell-parent.js'
+import type { Told } from '../app/tell-parent.js'
 
 export interface CrewOptions {
   readonly workers: number

@@ -1,6 +1,6 @@
 /** Kills the busiest worker without warning and watches others take over what it ran. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Told } from '../worker/tell-parent.js'
+import type { Told } from '../app/tell-parent.js'
 import type { Crew, Member } from './crew.js'
 
 export interface Killing {

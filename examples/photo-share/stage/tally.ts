@@ -1,5 +1,5 @@
 /** Counts of what happens while the demo runs, and the times that requests took. */
-import type { Told, ToldName } from '../worker/tell-parent.js'
+import type { Told, ToldName } from '../app/tell-parent.js'
 
 /** What a request is, as the summary tells them apart. */
 export const REQUEST_GROUPS = ['upload', 'inline', 'other'] as const

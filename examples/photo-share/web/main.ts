@@ -1,7 +1,7 @@
 /** The web process: answers people at once and leaves the work to the workers. */
 import type { AddressInfo } from 'node:net'
 import { closeApp, endWithParent, openApp } from '../app/app.js'
-import { tellParent } from '../worker/tell-parent.js'
+import { tellParent } from '../app/tell-parent.js'
 import { albumRoutes } from './albums.js'
 import { clipRoutes } from './clips.js'
 import { createWebServer } from './http.js'

@@ -1,6 +1,7 @@
 /** A worker process. Run as many as there is work for: none of them is special, and any may die. */
 import sharp from 'sharp'
 import { closeApp, endWithParent, openApp } from '../app/app.js'
+import { tellParent } from '../app/tell-parent.js'
 import { analyticsHandlers } from './analytics.js'
 import { clipHandlers } from './clips.js'
 import { mailHandlers } from './mail.js'
@@ -8,7 +9,6 @@ import { orderHandlers } from './orders.js'
 import { photoHandlers } from './photos.js'
 import { pushHandlers } from './push.js'
 import { reportHandlers, reportSchedule } from './reports.js'
-import { tellParent } from './tell-parent.js'
 
 // Each worker makes one picture at a time and there are several workers: threads for each picture would only crowd the machine.
 sharp.concurrency(1)

@@ -22,6 +22,16 @@ describe('acknowledgements', () => {
     expect(acknowledgements.count).toBe(4)
   })
 
+  it('leave out what was given back, which is dealt with', () => {
+    const acknowledgements = createAcknowledgements()
+    expect(acknowledgements.leaveOut(2)).toBe(true)
+    expect(acknowledgements.leaveOut(2)).toBe(false)
+    expect([1, 2, 3].map(acknowledgements.has)).toEqual([false, true, false])
+    expect(acknowledgements.of([1, 2])).toEqual([{ tag: 1, multiple: true }])
+    expect(acknowledgements.of([3])).toEqual([{ tag: 3, multiple: true }])
+    expect(acknowledgements.leaveOut(1)).toBe(false)
+  })
+
   it('acknowledge exactly what is due, as a broker understands them, in any order and with repetitions', () => {
     const batches = fc.array(fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }), { maxLength: 20 })
     fc.assert(

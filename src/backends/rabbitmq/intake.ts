@@ -7,6 +7,7 @@
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
 import type { IncomingMessage } from '../broker/transport.js'
 import { type Consumer, type ConsumerOptions, createConsumer } from './consumer.js'
+import { createHints } from './hints.js'
 import { atMost } from './within.js'
 
 export interface Intake {
@@ -29,41 +30,6 @@ const ARRIVAL_MS = 20
 const ARRIVAL_ROUNDS_MAX = 5
 /** So many are worth an answer: the rest is for the next. */
 const ENOUGH = 100
-
-/** Who is called back, once for a burst. */
-function createHints() {
-  const watchers = new Set<() => void>()
-  let hinted: NodeJS.Immediate | undefined
-
-  function hint(): void {
-    hinted ??= setImmediate(() => {
-      hinted = undefined
-      for (const onArrival of [...watchers]) onArrival()
-    })
-  }
-
-  function watch(onArrival: () => void): () => void {
-    // The same function may be given twice.
-    const call = (): void => onArrival()
-    watchers.add(call)
-    return () => void watchers.delete(call)
-  }
-
-  /** The next hint, or some time. */
-  function next(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer)
-        unwatch()
-        resolve()
-      }
-      const timer = setTimeout(done, ms)
-      const unwatch = watch(done)
-    })
-  }
-
-  return { hint, watch, next, stop: () => clearImmediate(hinted) }
-}
 
 export function createIntake(options: Omit<ConsumerOptions, 'rank' | 'onChange'>): Intake {
   const hints = createHints()

@@ -5,6 +5,7 @@
 import type { PriorityRank } from '../../core/state.js'
 import type { Declarer } from './declarer.js'
 import { faultOf, unavailable } from './faults.js'
+import { createHints } from './hints.js'
 import type { Link } from './link.js'
 import type { TransportConfig } from './options.js'
 import { type Delivery, openSubscription, type Subscription } from './subscription.js'
@@ -49,7 +50,7 @@ export function createLoneIntake({ config, link, declarer, queue, rank, onArriva
   const { name } = declaration
   let members: readonly Member[] = []
   let idle: NodeJS.Timeout | undefined
-  const arrivals = createArrivals()
+  const arrivals = createHints()
   const inTurn = createTurns()
 
   const sum = (count: (member: Member) => number): number => members.reduce((total, member) => total + count(member), 0)
@@ -66,7 +67,7 @@ export function createLoneIntake({ config, link, declarer, queue, rank, onArriva
       name,
       prefetch: room,
       onArrival() {
-        arrivals.tell()
+        arrivals.hint()
         onArrival()
       },
       onEnd(error) {
@@ -90,7 +91,7 @@ export function createLoneIntake({ config, link, declarer, queue, rank, onArriva
     for (let round = 0; round < ARRIVAL_ROUNDS_MAX && bufferedCount() < max; round++) {
       const readyCounts = await inTime(Promise.all(members.map(({ subscription }) => subscription.settle())))
       if (bufferedCount() > 0 || readyCounts.every((count) => count === 0)) return
-      await arrivals.next()
+      await arrivals.next(ARRIVAL_MS)
     }
   }
 
@@ -141,21 +142,5 @@ function createTurns() {
     const turn = last.then(act, act)
     last = turn
     return turn
-  }
-}
-
-function createArrivals() {
-  let arrived: () => void = () => undefined
-  return {
-    tell: (): void => arrived(),
-    /** Resolves when one is told, or after a while. */
-    next: (): Promise<void> =>
-      new Promise((resolve) => {
-        const timer = setTimeout(resolve, ARRIVAL_MS)
-        arrived = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      }),
   }
 }

@@ -2,11 +2,11 @@
 import { PRIORITIES, type PriorityRank } from '../../core/state.js'
 import type { KerjaError } from '../../errors.js'
 import type { DelayedMessage, LoneMessage, LoneTransport } from '../broker/alone/lone-transport.js'
-import type { IncomingMessage } from '../broker/transport.js'
 import { acknowledge } from './consumer.js'
 import { createDeclarer, readyCountOf } from './declarer.js'
 import { createRungs, rungFor, rungName } from './delays.js'
 import { closedError } from './faults.js'
+import { createHints } from './hints.js'
 import { createLink } from './link.js'
 import { createLoneIntake, type LoneIntake } from './lone-intake.js'
 import type { TransportConfig } from './options.js'
@@ -14,7 +14,7 @@ import type { Parcel } from './outlet.js'
 import { createSender } from './sender.js'
 import type { Delivery } from './subscription.js'
 import { declarationOf, type QueueDeclaration } from './topology.js'
-import { BODY_BYTES_MAX, CLOSE_MS_MAX, createCalls, deadParcelOf, REDELIVERY_MS, sendFitting } from './transport.js'
+import { BODY_BYTES_MAX, CLOSE_MS_MAX, createCalls, REDELIVERY_MS, sendFitting, setAside } from './transport.js'
 import { atMost } from './within.js'
 
 const RANKS = [...PRIORITIES.keys()] as readonly PriorityRank[]
@@ -29,7 +29,7 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
   let closing: Promise<void> | null = null
 
   const sending = createLink({ config, purpose: 'sending', random, onBack: () => undefined })
-  const receiving = createLink({ config, purpose: 'receiving', random, onBack: hints.give })
+  const receiving = createLink({ config, purpose: 'receiving', random, onBack: hints.hint })
   const sender = createSender({ config, link: sending, declarer })
 
   /** To the end of its queue, as a new message: given back, it would count as one that a process died of. */
@@ -42,7 +42,7 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
 
   function intakeOf(queue: string, rank: PriorityRank): LoneIntake {
     const key = `${rank} ${queue}`
-    const intake = intakes.get(key) ?? createLoneIntake({ config, link: receiving, declarer, queue, rank, onArrival: hints.give, putBack })
+    const intake = intakes.get(key) ?? createLoneIntake({ config, link: receiving, declarer, queue, rank, onArrival: hints.hint, putBack })
     intakes.set(key, intake)
     return intake
   }
@@ -68,12 +68,6 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
     // Somebody may have deleted a rung: whoever sends next makes it again.
     if (needed.size > 0 && answers.some((answer) => answer !== null)) rungs.forget(connection)
     return answers
-  }
-
-  async function setAside({ handle }: IncomingMessage, reason: string): Promise<void> {
-    const delivery = handle as Delivery
-    const [error] = await sender.send([deadParcelOf(delivery.message, reason, prefix)])
-    if (error === null) acknowledge([delivery])
   }
 
   async function depth(queue: string, rank: PriorityRank): Promise<number> {
@@ -109,7 +103,8 @@ export function createLoneTransport(config: TransportConfig, random: () => numbe
     async acknowledge(messages) {
       acknowledge(messages.map(({ handle }) => handle as Delivery))
     },
-    setAside: (message, reason) => calls.run(() => setAside(message, reason)).catch(() => undefined),
+    // It comes again.
+    setAside: (message, reason) => calls.run(() => setAside(sender, message, { reason, prefix })).catch(() => undefined),
     isHeld({ handle }) {
       const { subscription, message } = handle as Delivery
       return subscription.isHeld(message.fields.deliveryTag)
@@ -133,28 +128,4 @@ function parcelOf({ content, properties }: Delivery['message'], to: QueueDeclara
   const { messageId, contentType, headers } = properties
   const { 'x-delivery-count': _, ...own } = headers ?? {}
   return { to, messageId: String(messageId ?? ''), content, contentType: String(contentType ?? ''), headers: own }
-}
-
-/** Whom to tell that something may be received. Messages come in bursts, of which one hint is enough. */
-function createHints() {
-  const watchers = new Set<() => void>()
-  let given: NodeJS.Immediate | undefined
-  return {
-    give(): void {
-      given ??= setImmediate(() => {
-        given = undefined
-        for (const onArrival of [...watchers]) onArrival()
-      })
-    },
-    watch(onArrival: () => void): () => void {
-      // The same function may be given twice.
-      const call = (): void => onArrival()
-      watchers.add(call)
-      return () => void watchers.delete(call)
-    },
-    stop(): void {
-      clearImmediate(given)
-      watchers.clear()
-    },
-  }
 }

@@ -41,12 +41,6 @@ export function createTransport(config: TransportConfig, random: () => number): 
     return intake
   }
 
-  async function setAside(message: IncomingMessage, reason: string): Promise<void> {
-    const delivery = message.handle as Delivery
-    const [error] = await sender.send([deadParcelOf(delivery.message, reason, prefix)])
-    if (error === null) acknowledge([delivery])
-  }
-
   async function depth(queue: string): Promise<number> {
     const connection = await receiving.use()
     const names = [...PRIORITIES.keys()].map((rank) => declarationOf(prefix, queue, rank as PriorityRank).name)
@@ -76,7 +70,7 @@ export function createTransport(config: TransportConfig, random: () => number): 
       acknowledge(messages.map(({ handle }) => handle as Delivery))
     },
     // It comes again.
-    setAside: (message, reason) => calls.run(() => setAside(message, reason)).catch(() => undefined),
+    setAside: (message, reason) => calls.run(() => setAside(sender, message, { reason, prefix })).catch(() => undefined),
     watch(queues, onArrival) {
       if (closing !== null) return () => undefined
       const stops = queues.map((queue) => intakeOf(queue).watch(onArrival))
@@ -110,12 +104,15 @@ const tooLarge = ({ messageId: id, content: { length } }: Parcel): KerjaError =>
     details: { id, bytes: length },
   })
 
+/** To the dead queue; only once it is stored there does its own forget it. */
+export async function setAside(sender: Sender, message: IncomingMessage, { reason, prefix }: { reason: string; prefix: string }): Promise<void> {
+  const delivery = message.handle as Delivery
+  const [error] = await sender.send([deadParcelOf(delivery.message, reason, prefix)])
+  if (error === null) acknowledge([delivery])
+}
+
 /** As it came, with why and whence. */
-export function deadParcelOf(
-  { content, properties, fields }: Pick<Message, 'content' | 'properties' | 'fields'>,
-  reason: string,
-  prefix: string,
-): Parcel {
+function deadParcelOf({ content, properties, fields }: Pick<Message, 'content' | 'properties' | 'fields'>, reason: string, prefix: string): Parcel {
   return {
     to: deadDeclarationOf(prefix),
     messageId: String(properties.messageId ?? ''),

@@ -9,7 +9,7 @@ import type { IncomingMessage, OutgoingMessage, Transport } from '../transport.j
 export interface LoneTransport extends Omit<Transport, 'send' | 'receive' | 'depth'> {
   /** As of a transport. With `delayMs` the message is out of sight for a while: at most that long where the broker can wait so long, else as long as it can. */
   send(messages: readonly DelayedMessage[]): Promise<readonly (KerjaError | null)[]>
-  /** As of a transport, of one priority. What it brings is handed out: nothing is kept here that nobody asked for. */
+  /** As of a transport, of one priority. No more is held ahead than was asked for, and no longer than 250 ms. */
   receive(queue: string, max: number, rank: PriorityRank): Promise<readonly LoneMessage[]>
   /** As of a transport, of one priority. */
   depth(queue: string, rank: PriorityRank): Promise<number>
