@@ -10,8 +10,8 @@ import { containLogger, createLogger, LOG_LEVELS, type Logger, type LogLevel } f
 
 export interface KerjaOptions {
   /**
-   * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'postgres://…'`, `'memory:'`, with a `state` also `'amqp://…'` and
-   * `'sqs://…'`; or a backend made by `sqlite(…)`, `postgres(…)`, `rabbitmq(…)`, `sqs(…)` or `memory(…)`.
+   * Where jobs are kept: `'sqlite:jobs.db'` (relative to the working directory), `'postgres://…'`, `'memory:'`, or where they wait: `'amqp://…'` and
+   * `'sqs://…'`, with a `state` or without; or a backend made by `sqlite(…)`, `postgres(…)`, `rabbitmq(…)`, `sqs(…)` or `memory(…)`.
    * @default the environment's KERJA_URL, else `kerja.db` beside the nearest package.json (an error with NODE_ENV=production)
    */
   readonly backend?: string | Backend

@@ -172,6 +172,7 @@ async function pushEach(spooled: readonly Envelope[], target: Backend): Promise<
     spooled.map(async ({ at, job }): Promise<Outcome> => {
       try {
         const [result] = await target.queue.push([{ ...job, runAt: job.runAt ?? (job.delayMs === 0 ? null : at + job.delayMs) }])
+        if (result?.status === 'error') throw result.error
         return { status: result?.status === 'created' ? 'accepted' : 'duplicate' }
       } catch (error) {
         if (isAway(error)) throw error
